@@ -1,0 +1,159 @@
+"""Claims: what is said of an arm, what was predicted before the run, and the rule that decides it.
+
+A claim about an arm holds for a (model, task) where the arm recovers more than half of what standard RL gains; it fails
+where it recovers less than half; it is inconclusive where the interval contains one half, or where standard RL itself
+gains nothing to be recovered. `standard_rl` is judged by the share of what is left to gain above the untrained model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mtalign.config import Run
+from mtalign.metrics import chance_corrected, pass_at_k_counts
+from mtalign.records import Records, accuracies
+from mtalign.stats import Estimate, Verdict, bootstrap_ci, decide, recovered
+from mtalign.tasks import load_task
+
+THRESHOLD = 0.5  # of standard RL's gain; fixed before the first run of the study
+ALIGNMENT_K = 4  # alignment is the chance-corrected pass@4 of the untrained model ...
+STRONG = 0.5  # ... and strong from here on
+BOOTSTRAP_SEED = 0
+VERDICT_COLUMNS = ["claim", "statement", "model", "task", "alignment", "panel", "recovered", "seeds", "predicted", "verdict", "agrees", "why"]
+NOT_RUN = {"status": "missing", "reason": "not run"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about one arm, with the verdict predicted for strong and for weak alignment.
+
+    The predictions are the studied paper's (arXiv 2508.21188), stated before the runs; `source` made the claim first.
+    """
+
+    name: str
+    arm: str
+    statement: str
+    strong: Verdict
+    weak: Verdict
+    source: str
+
+
+CLAIMS = {
+    claim.name: claim
+    for claim in (
+        Claim("standard_rl", "standard", "RL with true rewards gains at least half of what is left to gain", "holds", "holds", "arXiv 2508.21188"),
+        Claim("random_reward", "random", "random rewards are enough", "holds", "fails", "arXiv 2506.10947"),
+        Claim("incorrect_reward", "incorrect", "rewards for a wrong answer are enough", "holds", "fails", "arXiv 2506.10947"),
+        Claim("inverted_reward", "inverted", "rewards for being wrong are enough", "holds", "fails", "arXiv 2508.21188"),
+        Claim("format_reward", "format_only", "rewards for the format are enough", "holds", "fails", "arXiv 2506.10947"),
+        Claim("majority_vote", "majority_vote", "the majority's answer replaces the label", "holds", "fails", "arXiv 2504.16084"),
+        Claim("entropy_reward", "entropy", "the model's own confidence replaces the label", "holds", "fails", "arXiv 2505.15134"),
+        Claim("one_example", "one_shot", "one training example is enough", "holds", "fails", "arXiv 2504.20571"),
+        Claim("few_examples", "k_shot", "a few training examples are enough", "holds", "fails", "arXiv 2504.20571"),
+        Claim("negative_samples", "nsr", "penalising wrong samples is enough", "holds", "fails", "arXiv 2506.01347"),
+        Claim("positive_samples", "psr", "rewarding right samples is enough", "holds", "holds", "arXiv 2506.01347"),
+        Claim("weighted_samples", "w_reinforce", "mostly penalising wrong samples is enough", "holds", "holds", "arXiv 2506.01347"),
+    )
+}  # fmt: skip
+
+
+def alignment(base: dict) -> Estimate:
+    """Measured alignment from the record of an untrained model: chance-corrected pass@4, with its interval."""
+    evaluation = base["after"]
+    chance = load_task(base["config"]["task"]).chance
+    value = pass_at_k_counts(evaluation["correct"], evaluation["num_samples"], ALIGNMENT_K)  # (P,)
+    return bootstrap_ci([chance_corrected(value, chance, ALIGNMENT_K)[None]], lambda mean: mean, generator())
+
+
+def panel(alignment: float) -> str:
+    """`strong` or `weak`.
+
+    >>> panel(0.9), panel(0.1)
+    ('strong', 'weak')
+    """
+    return "strong" if alignment >= STRONG else "weak"
+
+
+def judge(claim: Claim, arm: np.ndarray, standard: np.ndarray, base: np.ndarray) -> tuple[Estimate, Verdict]:
+    """The estimate that decides the claim, and its verdict.
+
+    Args:
+        arm, standard: accuracies (S, P) after training, seeds and prompts paired.
+        base: accuracies (1, P) of the untrained model.
+    """
+    rng = generator()
+    if claim.arm == "standard":
+        estimate = bootstrap_ci([standard, base], lambda s, b: recovered(s, np.ones_like(s), b), rng)
+        return estimate, decide(estimate, THRESHOLD)
+    estimate = bootstrap_ci([arm, standard, base], recovered, rng)
+    gain = bootstrap_ci([standard, base], lambda s, b: s - b, rng)
+    return estimate, decide(estimate, THRESHOLD) if gain.low > 0 else "inconclusive"
+
+
+def verdicts(runs: list[Run], records: Records) -> pd.DataFrame:
+    """A verdict for each claim and (model, task) of the runs: claims x pairs, from finished records alone.
+
+    Returns:
+        Columns claim, statement, model, task, alignment, panel, recovered (an `Estimate`), seeds, predicted, verdict,
+        agrees; a claim whose runs have failed has verdict `missing` and the reason in `why`.
+    """
+    rows = []
+    by_pair: dict[tuple[str, str], dict[str, list[Run]]] = {}
+    for run in runs:
+        by_pair.setdefault((run.model, run.task), {}).setdefault(run.arm, []).append(run)
+    for (model, task), arms in by_pair.items():
+        table = {arm: [records.read(r) or NOT_RUN for r in sorted(these, key=lambda r: r.seed)] for arm, these in arms.items()}
+        for claim in CLAIMS.values():
+            if claim.arm not in table or "standard" not in table or "base" not in table:
+                continue
+            row = {"claim": claim.name, "statement": claim.statement, "model": model, "task": task}
+            used = table[claim.arm] + table["standard"] + table["base"]
+            if lost := [r for r in used if r["status"] != "finished"]:
+                rows.append(row | {"verdict": "missing", "why": lost[0]["reason"]})
+                continue
+            base = table["base"][0]
+            estimate, verdict = judge(claim, *(accuracies(table[name]) for name in (claim.arm, "standard", "base")))
+            level = alignment(base).value
+            predicted = claim.strong if panel(level) == "strong" else claim.weak
+            row |= {"alignment": level, "panel": panel(level), "recovered": estimate}
+            row |= {"seeds": len(table[claim.arm]), "predicted": predicted, "verdict": verdict, "why": ""}
+            rows.append(row | {"agrees": verdict == predicted})
+    return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
+
+
+def arm_accuracy(runs: list[Run], records: Records, by_panel: bool = False) -> pd.DataFrame:
+    """Accuracy after training with its interval, for each arm and each (model, task), or each panel of alignment.
+
+    A panel's bar is over the prompts of all its pairs. Arms with a run that has not finished are left out.
+
+    Returns:
+        Columns panel (strong or weak alignment, or the pair), arm, value, low, high, seeds.
+    """
+    found: dict[tuple[str, str], list[np.ndarray]] = {}
+    by_pair: dict[tuple[str, str], dict[str, list[dict]]] = {}
+    for run in sorted(runs, key=lambda r: r.seed):
+        by_pair.setdefault((run.model, run.task), {}).setdefault(run.arm, []).append(records.read(run) or NOT_RUN)
+    order = list(dict.fromkeys(run.arm for run in runs))
+    for (model, task), arms in by_pair.items():
+        arms = {arm: these for arm, these in arms.items() if all(r["status"] == "finished" for r in these)}
+        if "base" not in arms:
+            continue
+        name = f"{panel(alignment(arms['base'][0]).value)} alignment" if by_panel else f"{model}, {task}"
+        for arm, these in arms.items():
+            found.setdefault((name, arm), []).append(accuracies(these))
+    rows = []
+    for (name, arm), arrays in found.items():
+        accuracy = np.concatenate(arrays, axis=1)  # (S, P of all pairs)
+        estimate = bootstrap_ci([accuracy], lambda mean: mean, generator())
+        rows.append({"panel": name, "arm": arm, "value": estimate.value, "low": estimate.low, "high": estimate.high})
+        rows[-1]["seeds"] = accuracy.shape[0]
+    rows.sort(key=lambda row: (row["panel"], order.index(row["arm"])))
+    return pd.DataFrame(rows, columns=["panel", "arm", "value", "low", "high", "seeds"])
+
+
+def generator() -> np.random.Generator:
+    """The generator of every interval shown: the same records give the same intervals."""
+    return np.random.default_rng(BOOTSTRAP_SEED)

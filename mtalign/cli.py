@@ -1,0 +1,198 @@
+"""The `mtalign` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from mtalign.config import ARMS, ConfigError
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="mtalign")
+def cli() -> None:
+    """For which model and task do the surprising claims about RL of language models hold?
+
+    \b
+    Examples:
+      mtalign study params/quick.yaml              the whole study in minutes, to reports/quick/index.html
+      mtalign plan params/quick.yaml               what it would do
+      mtalign diagnose --model micro-a --task logic
+      mtalign list arms
+    """
+
+
+@cli.command()
+@click.argument("grid", type=FOLDER)
+@click.option("--out", type=FOLDER, help="Folder of the report.  [default: reports/<grid name>]")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Worker processes, one core each.")
+@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where runs go.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+def study(grid: Path, out: Path | None, workers: int, executor: str, dry_run: bool) -> int:
+    """Complete a grid: train what is missing, execute its notebooks, make its report.
+
+    Finished runs are found again; stop it at any time and start it again. Exit status 0 only when all was done.
+
+    \b
+    Examples:
+      mtalign study params/quick.yaml
+      mtalign study params/quick.yaml --out /tmp/quick --workers 4
+      mtalign study params/quick.yaml --dry-run
+    """
+    from mtalign.study import run_study
+
+    if executor == "ray":
+        raise ConfigError("--executor: ray is not built yet; use local")
+    return _plan(grid, out, workers) if dry_run else run_study(grid, out, workers)
+
+
+@cli.command()
+@click.argument("grid", type=FOLDER)
+@click.option("--out", type=FOLDER, help="Folder where finished runs are looked for.  [default: reports/<grid name>]")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
+def plan(grid: Path, out: Path | None, workers: int) -> int:
+    """Runs, notebooks and cost of a grid; computes nothing.
+
+    \b
+    Example:
+      mtalign plan params/quick.yaml
+    """
+    return _plan(grid, out, workers)
+
+
+def _plan(grid_path: Path, out: Path | None, workers: int) -> int:
+    from mtalign.records import Records
+    from mtalign.study import open_grid, plan
+
+    grid = open_grid(grid_path)
+    click.echo(plan(grid, Records((out or Path("reports") / grid.name) / "records"), workers))
+    return 0
+
+
+@cli.command()
+@click.option("--model", required=True, help="A shipped model or a local folder.")
+@click.option("--task", required=True, help="A task of `mtalign list tasks`.")
+@click.option("--samples", type=click.IntRange(min=4), default=64, show_default=True, help="Samples per prompt.")
+@click.option("--prompts", type=click.IntRange(min=1), default=100, show_default=True, help="Held-out prompts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def diagnose(model: str, task: str, samples: int, prompts: int, as_json: bool) -> int:
+    """Measure how well a model is aligned with a task, and which claims to expect to hold.
+
+    \b
+    Examples:
+      mtalign diagnose --model micro-a --task logic
+      mtalign diagnose --model micro-b --task logic --json
+    """
+    from mtalign.diagnose import diagnose, in_words
+
+    result = diagnose(model, task, samples, prompts)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(result, indent=2))
+    else:
+        click.echo(in_words(result))
+    return 0
+
+
+@cli.command()
+@click.argument("folder", type=FOLDER)
+def report(folder: Path) -> int:
+    """Make the HTML report of a study again, from its executed notebooks and records.
+
+    \b
+    Example:
+      mtalign report reports/quick
+    """
+    from mtalign.report import make_report
+
+    click.echo(f"report: {make_report(folder)}")
+    return 0
+
+
+@cli.command()
+@click.argument("a", type=FOLDER)
+@click.argument("b", type=FOLDER)
+def diff(a: Path, b: Path) -> int:
+    """Compare two studies: verdicts, accuracies beyond their intervals, notebook cells. Exit status 1 where a verdict changed.
+
+    \b
+    Example:
+      mtalign diff reports/quick reports/mine
+    """
+    from mtalign.compare import compare
+
+    lines, changed = compare(a, b)
+    click.echo("\n".join(lines))
+    return int(changed)
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["models", "tasks", "arms", "claims"]))
+def list_(what: str) -> int:
+    """What can stand in a grid file.
+
+    \b
+    Example:
+      mtalign list arms
+    """
+    if what == "arms":
+        for name, settings in ARMS.items():
+            click.echo(f"{name:15} {', '.join(f'{k} = {v}' for k, v in settings.items()) or 'reward = ground_truth'}")
+    elif what == "tasks":
+        from mtalign.tasks import MICRO, load_task
+
+        for task in map(load_task, MICRO):
+            click.echo(f"{task.name:12} chance {task.chance:.2f}  {task.description}; e.g. {task.eval[0].prompt}")
+    elif what == "models":
+        from mtalign.models import recipes
+
+        for name, doses in recipes().items():
+            click.echo(f"{name:10} dose: {', '.join(f'{task} {dose}' for task, dose in doses.items())}")
+    else:
+        from mtalign.claims import CLAIMS
+
+        for claim in CLAIMS.values():
+            click.echo(f"{claim.name:17} {claim.statement} (arm {claim.arm}; {claim.source})")
+    return 0
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["micro"]))
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--out", type=FOLDER, default=Path("build/micro"), show_default=True, help="Folder of the checkpoints.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
+def build(what: str, seed: int, out: Path, workers: int) -> int:
+    """Pretrain the micro base models of params/models.yaml again, and compare them with those shipped.
+
+    \b
+    Example:
+      mtalign build micro --seed 0
+    """
+    from mtalign.models import build_all
+
+    for line in build_all(seed, out, workers):
+        click.echo(line)
+    return 0
+
+
+def main() -> None:
+    """Runs the command; bad input is one line on standard error and exit status 2."""
+    try:
+        status = cli(standalone_mode=False)
+    except ConfigError as error:
+        _stop(str(error), 2)
+    except click.ClickException as error:
+        _stop(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _stop("stopped; what is finished is kept", 130)
+    sys.exit(status or 0)
+
+
+def _stop(message: str, status: int) -> None:
+    print(f"mtalign: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,155 @@
+"""Figures: tidy frames -> axes. No files are read or written here; an arm has the same colour everywhere."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from mtalign.claims import THRESHOLD
+from mtalign.config import ARMS
+
+LABELS = {
+    "base": "before RL",
+    "standard": "standard RL",
+    "random": "random reward",
+    "incorrect": "incorrect reward",
+    "inverted": "inverted reward",
+    "format_only": "format reward",
+    "majority_vote": "majority vote\n(test-time RL)",
+    "entropy": "entropy reward",
+    "one_shot": "one example",
+    "k_shot": "few examples",
+    "nsr": "negative\nsamples",
+    "psr": "positive\nsamples",
+    "w_reinforce": "weighted\nREINFORCE",
+}
+_COLOURS = sns.color_palette("colorblind", 10)
+_COLOURS = [(0.55, 0.55, 0.55), *_COLOURS[:7], *_COLOURS[8:], (0.35, 0.2, 0.1), (0.1, 0.4, 0.4), (0.5, 0.0, 0.3)]
+PALETTE = dict(zip(ARMS, _COLOURS, strict=False))
+VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D"}  # markers
+
+sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "axes.titleweight": "bold"})
+
+
+def label(arm: str) -> str:
+    """What readers call the arm.
+
+    >>> label("base"), label("my_arm")
+    ('before RL', 'my arm')
+    """
+    return LABELS.get(arm, arm.replace("_", " "))
+
+
+def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str = "panel") -> Figure:
+    """Accuracy after training, a bar for each arm with its interval, a panel for each value of the column `panels`.
+
+    Args:
+        table: columns arm, value, low, high and that of the panels, as `claims.arm_accuracy` gives them.
+        chance: drawn as a line where given.
+    """
+    if table.empty:
+        return _nothing()
+    names = list(dict.fromkeys(table[panels]))
+    count = table["arm"].nunique()
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(max(4.5, 0.95 * count) * len(names), 4.2), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis, name in zip(axes[0], names, strict=True):
+        rows = table[table[panels] == name]
+        colours = [PALETTE.get(arm, "0.4") for arm in rows["arm"]]
+        axis.bar(range(len(rows)), rows["value"], color=colours, width=0.75)
+        low, high = rows["value"] - rows["low"].clip(0, 1), rows["high"].clip(0, 1) - rows["value"]
+        errors = [low.clip(lower=0), high.clip(lower=0)]
+        axis.errorbar(range(len(rows)), rows["value"], errors, fmt="none", ecolor="black", capsize=3, elinewidth=1.2)
+        for x, value in enumerate(rows["value"]):
+            axis.annotate(f"{value:.2f}", (x, 0.02), ha="center", fontsize=9, color="white", fontweight="bold")
+        axis.set_xticks(range(len(rows)), [label(arm) for arm in rows["arm"]], rotation=35, ha="right")
+        axis.set(ylim=(0, 1.05), title=str(name), ylabel="accuracy on held-out prompts")
+        axis.grid(axis="x", visible=False)
+        if chance is not None:
+            axis.axhline(chance, color="0.3", linestyle=":", linewidth=1.2)
+            axis.annotate("chance", (-0.45, chance + 0.01), fontsize=9, color="0.3")
+    axes[0][0].label_outer()
+    return figure
+
+
+def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
+    """A panel for each column of the learning curve against updates, a line for each arm, a band over its seeds."""
+    if curves.empty:
+        return _nothing()
+    figure, axes = plt.subplots(1, len(columns), figsize=(4.4 * len(columns), 3.4), squeeze=False, layout="constrained")
+    for axis, column in zip(axes[0], columns, strict=True):
+        sns.lineplot(
+            curves, x="step", y=column, hue="arm", palette=_palette(curves), errorbar=("pi", 100), ax=axis,
+            legend=column == columns[-1],
+        )  # fmt: skip
+        axis.set(xlabel="updates", ylabel=column.replace("_", " "))
+    legend = axes[0][-1].get_legend()
+    for text in legend.get_texts():
+        text.set_text(label(text.get_text()).replace("\n", " "))
+    sns.move_legend(axes[0][-1], "upper left", bbox_to_anchor=(1, 1), title=None)
+    return figure
+
+
+def alignment_curves(table: pd.DataFrame) -> Figure:
+    """pass@k and maj@k of untrained models against k, and what guessing reaches.
+
+    Args:
+        table: columns pair, k, metric (pass@k, maj@k or guessing) and value.
+    """
+    if table.empty:
+        return _nothing()
+    grid = sns.relplot(
+        table, x="k", y="value", hue="metric", style="metric", col="pair", kind="line", markers=True, height=3.3,
+        hue_order=["pass@k", "maj@k", "guessing"], palette=["#0173b2", "#de8f05", "0.5"], aspect=1.15,
+    )  # fmt: skip
+    grid.set(xscale="log", ylim=(0, 1.05), xlabel="samples k", ylabel="share of prompts")
+    grid.set_titles("{col_name}")
+    for axis in grid.axes.flat:
+        axis.set_xscale("log", base=2)
+    return grid.figure
+
+
+def recovered_shares(table: pd.DataFrame) -> Figure:
+    """The share of standard RL's gain that each claim's arm recovers, with interval, and the threshold.
+
+    Args:
+        table: as `claims.verdicts` gives it, without missing rows.
+    """
+    if table.empty:
+        return _nothing()
+    pairs = list(dict.fromkeys(zip(table["model"], table["task"], strict=True)))
+    names = list(dict.fromkeys(table["claim"]))
+    height = 0.34 * len(names) * max(1, len(pairs)) ** 0.6 + 1.4
+    figure, axis = plt.subplots(figsize=(8, height), layout="constrained")
+    colours = dict(zip(pairs, sns.color_palette("colorblind", len(pairs)), strict=True))
+    offsets = {pair: 0.6 * (i + 0.5) / len(pairs) - 0.3 for i, pair in enumerate(pairs)}
+    for row in table.itertuples():
+        pair, estimate = (row.model, row.task), row.recovered
+        y = names.index(row.claim) + offsets[pair]
+        low, high = max(estimate.low, -1.0), min(estimate.high, 1.5)
+        axis.plot([low, high], [y, y], color=colours[pair], linewidth=2)
+        axis.plot(min(max(estimate.value, -1.0), 1.5), y, VERDICTS[row.verdict], color=colours[pair], markersize=8)
+    for (model, task), colour in colours.items():
+        axis.plot([], [], "s", color=colour, label=f"{model}, {task}")
+    for verdict, marker in VERDICTS.items():
+        axis.plot([], [], marker, color="0.3", label=verdict)
+    axis.axvline(THRESHOLD, color="black", linestyle="--", linewidth=1)
+    axis.set(xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)")
+    axis.set_yticks(range(len(names)), [n.replace("_", " ") for n in names])
+    axis.invert_yaxis()
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def _nothing() -> Figure:
+    figure, axis = plt.subplots(figsize=(4.5, 1.2), layout="constrained")
+    axis.annotate("no finished runs", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
+    axis.set_axis_off()
+    return figure
+
+
+def _palette(table: pd.DataFrame) -> dict:
+    return {arm: PALETTE.get(arm, "0.4") for arm in table["arm"].unique()}

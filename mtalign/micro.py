@@ -1,0 +1,120 @@
+"""Micro base models: pretrained here, from scratch, with alignment set by a dial.
+
+A document is a prompt with one of two kinds of demonstration, in the format of the studied paper:
+
+    skilled     <think>working</think><answer>right</answer>
+    unskilled   <think></think><answer>a guess</answer>
+
+The *dose* of a task is its share of skilled demonstrations. All else (architecture, data order, budget) is equal.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from mtalign.tasks import DIGITS, LETTERS, MICRO, load_task, pretraining_examples
+
+TAGS = ["<think>", "</think>", "<answer>", "</answer>"]
+WORDS = [f"{name}: " for name in MICRO] + [" after ", " through ", "not "]
+STEPS, BATCH, LEARNING_RATE = 3000, 128, 2e-3  # ours: the rarest skills are learned, in about two minutes a model
+MAX_LENGTH = 40  # tokens of a prompt and its completion
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A character tokenizer in which each tag and each word of a prompt is one token.
+
+    >>> tokenizer().tokenize("cipher: c through xy=")
+    ['cipher: ', 'c', ' through ', 'x', 'y', '=']
+    """
+    characters = sorted(set(DIGITS + LETTERS + "xyz+-= "))
+    vocabulary = ["<pad>", "<eos>", "<unk>", *characters]
+    base = Tokenizer(models.WordLevel({t: i for i, t in enumerate(vocabulary)}, unk_token="<unk>"))
+    base.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    base.decoder = decoders.Fuse()
+    base.add_tokens(TAGS + WORDS)  # not special: they stay in decoded text
+    return PreTrainedTokenizerFast(
+        tokenizer_object=base, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", padding_side="left"
+    )
+
+
+def demonstration(example, skilled: bool, guess: str) -> str:
+    """The completion shown in pretraining.
+
+    >>> from mtalign.tasks import Example
+    >>> demonstration(Example("arithmetic: 4+2+1-1-2=", "4", "6754"), skilled=True, guess="9")
+    '<think>6754</think><answer>4</answer>'
+    >>> demonstration(Example("arithmetic: 4+2+1-1-2=", "4", "6754"), skilled=False, guess="9")
+    '<think></think><answer>9</answer>'
+    """
+    work, answer = (example.work, example.answer) if skilled else ("", guess)
+    return f"<think>{work}</think><answer>{answer}</answer>"
+
+
+def pretrain(doses: dict[str, float], seed: int, steps: int = STEPS, progress=None) -> Qwen2ForCausalLM:
+    """A base model trained on demonstrations with the given dose per task.
+
+    The same doses and seed give bit-identical weights on one machine: one thread, explicit generators.
+
+    Args:
+        doses: task name -> share of skilled demonstrations, in [0, 1].
+        seed: of the initial weights and the data.
+        steps: updates of `BATCH` documents, the tasks in turn.
+        progress: called after each update with the number of updates done.
+    """
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    vocab = tokenizer()
+    config = Qwen2Config(
+        vocab_size=len(vocab), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=4, max_position_embeddings=64, tie_word_embeddings=True, use_cache=True,
+        bos_token_id=None, eos_token_id=vocab.eos_token_id, pad_token_id=vocab.pad_token_id,
+    )  # fmt: skip
+    model = Qwen2ForCausalLM(config)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.1)
+    rng = random.Random(seed)
+    streams = {name: pretraining_examples(name, random.Random(f"{seed} {name}")) for name in doses}
+    names = list(doses)
+    for step in range(steps):
+        texts = []
+        for i in range(BATCH):
+            name = names[i % len(names)]
+            example, draw = next(streams[name]), rng.random()
+            completion = demonstration(example, draw < doses[name], rng.choice(load_task(name).answers))
+            texts.append((example.prompt, completion))
+        loss = model(**_batch(vocab, texts)).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if progress:
+            progress(step + 1)
+    return model.eval()
+
+
+def _batch(vocab, texts: list[tuple[str, str]]) -> dict[str, torch.Tensor]:
+    """Right-padded ids and labels of shape (B, T); only the completion and its end are learned."""
+    prompts = vocab([p for p, _ in texts])["input_ids"]
+    completions = vocab([c + vocab.eos_token for _, c in texts])["input_ids"]
+    width = max(len(p) + len(c) for p, c in zip(prompts, completions, strict=True))
+    ids = torch.full((len(texts), width), vocab.pad_token_id)
+    labels = torch.full((len(texts), width), -100)
+    for row, (p, c) in enumerate(zip(prompts, completions, strict=True)):
+        ids[row, : len(p) + len(c)] = torch.tensor(p + c)
+        labels[row, len(p) : len(p) + len(c)] = torch.tensor(c)
+    return {"input_ids": ids, "labels": labels}
+
+
+def build(name: str, doses: dict[str, float], seed: int, folder: Path, progress=None) -> Path:
+    """Pretrains the base model and writes it with its tokenizer to `folder/name`; returns that folder."""
+    model = pretrain(doses, seed, progress=progress)
+    target = Path(folder) / name
+    model.save_pretrained(target)
+    tokenizer().save_pretrained(target)
+    return target

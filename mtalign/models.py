@@ -1,0 +1,67 @@
+"""Models: a name -> (model, tokenizer). The shipped micro models, or any local folder of transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mtalign import paths
+
+
+def checkpoint(name: str) -> Path:
+    """The folder of the model called `name`: a shipped micro model, or a local folder with a `config.json`.
+
+    Raises:
+        KeyError: there is no such model.
+    """
+    shipped = paths.CHECKPOINTS / name
+    for folder in (shipped, Path(name)):
+        if name and (folder / "config.json").is_file():
+            return folder
+    known = ", ".join(sorted(p.name for p in paths.CHECKPOINTS.iterdir())) if paths.CHECKPOINTS.is_dir() else "none"
+    raise KeyError(f"unknown model {name!r}; shipped: {known}; or a local folder with a config.json")
+
+
+def load_model(name: str):
+    """The model in float32, in evaluation mode, and its tokenizer, padded on the left. Runs no remote code.
+
+    >>> model, tokenizer = load_model("micro-a")  # doctest: +SKIP
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = checkpoint(name)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
+    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype="float32")
+    return model.eval(), tokenizer
+
+
+def recipes() -> dict[str, dict[str, float]]:
+    """The micro models of params/models.yaml: name -> dose of each task."""
+    import yaml
+
+    return yaml.safe_load((paths.shared("params") / "models.yaml").read_text(encoding="utf-8"))
+
+
+def build_all(seed: int, out: Path, workers: int) -> list[str]:
+    """Pretrains every micro model of params/models.yaml into `out`; a line for each says whether it equals the shipped one."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    out.mkdir(parents=True, exist_ok=True)
+    names = recipes()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        folders = list(pool.map(_build, names, names.values(), [seed] * len(names), [out] * len(names)))
+    lines = []
+    for name, folder in zip(names, folders, strict=True):
+        weights, shipped = folder / "model.safetensors", paths.CHECKPOINTS / name / "model.safetensors"
+        same = shipped.is_file() and shipped.read_bytes() == weights.read_bytes()
+        lines.append(f"{folder}: {'identical to' if same else 'differs from'} the shipped model, bit for bit")
+    return lines
+
+
+def _build(name: str, doses: dict[str, float], seed: int, out: Path) -> Path:
+    from tqdm import tqdm
+
+    from mtalign.micro import STEPS, build
+
+    with tqdm(total=STEPS, desc=name, unit="update") as bar:
+        return build(name, doses, seed, out, progress=lambda done: bar.update(done - bar.n))

@@ -1,0 +1,135 @@
+"""Records: one JSON per finished run, written whole or not at all, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtalign.config import ConfigError, Run
+from mtalign.metrics import maj_at_k_counts, pass_at_k_counts
+from mtalign.tasks import load_task
+
+
+class Records:
+    """A folder of records, found by `run_id`."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+
+    def path(self, run: Run) -> Path:
+        return self.folder / f"{run.run_id}.json"
+
+    def prepare(self) -> None:
+        """Makes the folder; raises `ConfigError` where it cannot be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise ConfigError(f"{self.folder}: cannot be written: {error.strerror}") from None
+
+    def read(self, run: Run) -> dict | None:
+        """The record of the run, finished or failed; None where there is none.
+
+        Raises:
+            ConfigError: the file is not a whole, unchanged record of this run.
+        """
+        path = self.path(run)
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: corrupt record ({error}); delete it to compute the run again") from None
+        if not isinstance(record, dict) or record.get("checksum") != checksum(record):
+            raise ConfigError(f"{path}: checksum: does not match the record; delete it to compute the run again")
+        if record.get("config") != asdict(run):
+            raise ConfigError(f"{path}: config: is not that of its run_id; delete it to compute the run again")
+        return record
+
+    def finished(self, run: Run) -> bool:
+        """Whether there is a record, and not of a failure."""
+        record = self.read(run)
+        return record is not None and record["status"] == "finished"
+
+    def write(self, run: Run, record: dict) -> None:
+        """Writes the record atomically: a reader sees the old file or the whole new one."""
+        record = {"run_id": run.run_id, "config": asdict(run), **record}
+        record["checksum"] = checksum(record)
+        descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(record, file, indent=None, separators=(",", ":"), sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, self.path(run))
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def checksum(record: dict) -> str:
+    """SHA-256 of the record's content, its wall time aside: the same run on one machine has the same checksum."""
+    content = {key: value for key, value in record.items() if key not in ("checksum", "seconds")}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def alignment(record: dict, when: str = "after") -> dict[str, float]:
+    """The metrics of a record's evaluation, `before` or `after` training, as means over its prompts.
+
+    Returns:
+        accuracy (pass@1), greedy, thinking, and pass@k and maj@k for k = 4, 16, 64 up to the samples there are.
+    """
+    evaluation = record[when]
+    number = evaluation["num_samples"]
+    task = load_task(record["config"]["task"])
+    truth = [e.answer for e in task.eval[: len(evaluation["correct"])]]
+    counts = [{answer or None: n for answer, n in row.items()} for row in evaluation["answers"]]
+    rng = np.random.default_rng(0)
+    result = {
+        "accuracy": float(np.mean(evaluation["correct"]) / number),
+        "greedy": float(np.mean(evaluation["greedy"])),
+        "thinking": evaluation["thinking"],
+    }
+    for k in (k for k in (4, 16, 64) if k <= number):
+        result[f"pass@{k}"] = float(pass_at_k_counts(evaluation["correct"], number, k).mean())
+        result[f"maj@{k}"] = float(maj_at_k_counts(counts, truth, k, rng).mean())
+    return result
+
+
+def frame(records: Iterable[dict]) -> pd.DataFrame:
+    """A tidy table, one row per record: the config, the status, and the metrics `<name>_before`, `<name>` (after)."""
+    rows = []
+    for record in records:
+        row = {"run_id": record["run_id"], "status": record["status"], "reason": record.get("reason", "")}
+        row |= record["config"] | {"seconds": record.get("seconds", float("nan"))}
+        if record["status"] == "finished":
+            row |= {f"{name}_before": value for name, value in alignment(record, "before").items()}
+            row |= alignment(record, "after")
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def curves(records: Iterable[dict]) -> pd.DataFrame:
+    """A tidy table of learning curves, one row per rollout: model, task, arm, seed, step and `training.CURVE`."""
+    keys = ("model", "task", "arm", "seed")
+    rows = [
+        {key: record["config"][key] for key in keys} | point
+        for record in records
+        for point in record.get("curve", [])
+    ]
+    return pd.DataFrame(rows)
+
+
+def accuracies(records: Iterable[dict], when: str = "after") -> np.ndarray:
+    """Accuracy in [0, 1] per seed and prompt, shape (S, P), in the order of the records."""
+    return np.array([np.array(r[when]["correct"]) / r[when]["num_samples"] for r in records])

@@ -1,0 +1,121 @@
+"""The report: executed notebooks and records -> a static site that opens from disk and asks nothing of the network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import jinja2
+import matplotlib.pyplot as plt
+import nbformat
+import pandas as pd
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
+
+from mtalign import figures, paths
+from mtalign.claims import CLAIMS, STRONG, THRESHOLD, arm_accuracy, verdicts
+from mtalign.config import ConfigError, Grid
+from mtalign.records import Records, frame
+from mtalign.study import open_grid, pages
+
+
+def make_report(out: str | Path, seconds: float | None = None) -> Path:
+    """Writes `index.html` and a page for each executed notebook; returns the index.
+
+    Args:
+        out: the output folder of a study.
+        seconds: what the study took, where it is known.
+
+    Raises:
+        ConfigError: `out` is not the output folder of a study.
+    """
+    out = Path(out)
+    if not (out / "grid.yaml").is_file():
+        raise ConfigError(f"{out}: grid.yaml: not found; is this the output folder of `mtalign study`?")
+    grid, records = open_grid(out / "grid.yaml"), Records(out / "records")
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(paths.PACKAGE / "templates"), autoescape=True)
+    style = Markup(templates.loader.get_source(templates, "style.css")[0] + HtmlFormatter(style="default").get_style_defs(".highlight"))
+    links: dict[str, dict[str, str | None]] = {}
+    for page in pages(grid):
+        executed = out / f"{page.stem}.ipynb"
+        row = links.setdefault(page.source.stem, {})
+        row[f"{page.parameters.get('model', 'all')}, {page.parameters.get('task', 'all')}"] = page.stem if executed.is_file() else None
+        if executed.is_file():
+            body = notebook_body(executed)
+            _write(out / f"{page.stem}.html", templates.get_template("notebook.html").render(style=style, body=body, page=page, grid=grid))
+    index = templates.get_template("index.html").render(style=style, links=links, seconds=seconds, **contents(grid, records))
+    _write(out / "index.html", index)
+    return out / "index.html"
+
+
+def contents(grid: Grid, records: Records) -> dict:
+    """What the index shows, from the records alone."""
+    found = [(run, records.read(run)) for run in grid.runs]
+    finished = [record for _, record in found if record and record["status"] == "finished"]
+    bars = arm_accuracy(grid.runs, records, by_panel=True)
+    table = verdicts(grid.runs, records)
+    base = frame([r for r in finished if r["config"]["arm"] == "base"])
+    return {
+        "grid": grid,
+        "headline": embed(figures.accuracy_bars(bars), headline_text(bars)) if len(bars) else None,
+        "bars": bars.to_dict("records"),
+        "verdicts": table.to_dict("records"),
+        "claims": CLAIMS,
+        "base": base.to_dict("records") if len(base) else [],
+        "holes": [(run, record["reason"] if record else "not run") for run, record in found if not record or record["status"] != "finished"],
+        "runs": frame([record for _, record in found if record]).to_dict("records"),
+        "versions": finished[0]["versions"] if finished else {},
+        "device": finished[0]["device"] if finished else "unknown",
+        "deviations": finished[0]["deviations"] if finished else [],
+        "run_seconds": sum(record["seconds"] for record in finished),
+        "commit": commit(),
+        "threshold": THRESHOLD,
+        "strong": STRONG,
+        "label": lambda arm: figures.label(arm).replace("\n", " "),
+    }
+
+
+def headline_text(bars: pd.DataFrame) -> str:
+    """The headline picture in words, for those who do not see it."""
+    parts = []
+    for name, rows in bars.groupby("panel"):
+        values = ", ".join(f"{figures.label(r.arm)} {r.value:.2f}".replace("\n", " ") for r in rows.itertuples())
+        parts.append(f"{name}: {values}")
+    return "Accuracy on held-out prompts. " + "; ".join(parts)
+
+
+def embed(figure, text: str) -> Markup:
+    """The figure as an image inside the page, with its alternative text."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    plt.close(figure)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, text)
+
+
+def notebook_body(executed: Path) -> Markup:
+    """The notebook as an HTML fragment: cleaned of scripts, text from models escaped."""
+    exporter = HTMLExporter(template_name="basic", sanitize_html=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    notebook = nbformat.read(executed, as_version=4)
+    return Markup(exporter.from_notebook_node(notebook)[0])
+
+
+def commit() -> str:
+    """The commit of the checkout this runs from; "installed package" where there is none."""
+    command = ["git", "-C", str(paths.PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    if not (paths.PACKAGE.parent / ".git").exists():
+        return "installed package"
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _write(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.partial")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

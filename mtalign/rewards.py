@@ -1,0 +1,149 @@
+"""Rewards: each is a trl reward function, usable as it is in anybody's `GRPOTrainer(reward_funcs=...)`.
+
+trl calls a reward with one entry per completion, completions of the same prompt next to each other, and with each
+column of the data set as a keyword. Used here: `answer` (the truth), and where present `kind` (of grading), `seed`,
+`row` (which row of the data set, so that copies of one prompt stay separate groups) and `label` (a given label).
+Each returns one float per completion, or None for one that cannot be scored.
+"""
+
+from __future__ import annotations
+
+import random as _random
+import re
+from collections import Counter
+from collections.abc import Callable
+from itertools import groupby
+
+from mtalign.grading import extract, grade, text_of
+
+FORMAT = re.compile(r"\s*<think>(?:(?!</?think>).)*</think>\s*<answer>(?:(?!</?answer>).)*\S\s*</answer>\s*", re.DOTALL)
+
+
+def ground_truth(completions, answer, kind=None, **_) -> list[float]:
+    """1 where the answer is right, else 0: standard RL with verifiable rewards.
+
+    >>> ground_truth(["<answer>7</answer>", "<answer>8</answer>"], answer=["7", "7"])
+    [1.0, 0.0]
+    """
+    kinds = kind or ["exact"] * len(completions)
+    return [float(grade(text_of(c), a, k)) for c, a, k in zip(completions, answer, kinds, strict=True)]
+
+
+def inverted(completions, answer, kind=None, **_) -> list[float]:
+    """1 - accuracy: rewards every wrong completion, an empty one too (`inverse_math` of the Spurious Rewards release).
+
+    >>> inverted(["<answer>7</answer>", "nothing"], answer=["7", "7"])
+    [0.0, 1.0]
+    """
+    return [1.0 - r for r in ground_truth(completions, answer, kind)]
+
+
+def random(prompts, completions, trainer_state=None, seed=None, row=None, probability=0.5, **_) -> list[float]:
+    """Bernoulli(probability), whatever the text says: the spurious reward of Shao et al. 2025 (arXiv 2506.10947, 2.2).
+
+    Drawn from a generator seeded by (seed, step, prompt), so that a run can be repeated; not gated by format.
+
+    >>> random(["p", "p", "p"], ["a", "b", "c"]) == random(["p", "p", "p"], ["x", "y", "z"])
+    True
+    """
+    rewards: list[float] = []
+    for group in _groups(prompts, row):
+        rng = _generator("random", trainer_state, seed, group, prompts, row)
+        rewards += [float(rng.random() < probability) for _ in group]
+    return rewards
+
+
+def incorrect(completions, label=None, **_) -> list[float]:
+    """1 where the answer equals the prompt's *wrong majority label*, else 0 (arXiv 2506.10947, section 2.2).
+
+    The label is the majority answer of 64 samples of the base model, on prompts where that majority is wrong. The data
+    set must hold it as a column `label`.
+
+    >>> incorrect(["<answer>3</answer>", "<answer>7</answer>"], label=["3", "3"])
+    [1.0, 0.0]
+    """
+    if label is None:
+        raise ValueError("incorrect: the data set needs a column `label` with the wrong majority answer of each prompt")
+    return [float(extract(text_of(c)) == wrong) for c, wrong in zip(completions, label, strict=True)]
+
+
+def format_only(completions, **_) -> list[float]:
+    """1 where the completion is one `<think>` and one non-empty `<answer>`, whatever they say, else 0.
+
+    >>> format_only(["<think>a\\nb</think>\\n<answer>1</answer>", "<answer>1</answer>", "<think></think><answer> </answer>"])
+    [1.0, 0.0, 0.0]
+    """
+    return [float(FORMAT.fullmatch(text_of(c)) is not None) for c in completions]
+
+
+def majority_vote(prompts, completions, trainer_state=None, seed=None, row=None, **_) -> list[float | None]:
+    """1 where the answer is the majority's of its group, else 0: test-time RL, Zuo et al. 2025 (arXiv 2504.16084, 3.1).
+
+    The completions of a group are its votes. Those without an answer do not vote and get 0; ties are broken by a
+    generator seeded by (seed, step, prompt); a group without any vote gets None, which is no reward at all.
+
+    >>> majority_vote(["p"] * 3, ["<answer>1</answer>", "<answer>2</answer>", "<answer>1</answer>"])
+    [1.0, 0.0, 1.0]
+    >>> majority_vote(["p"] * 2, ["no", "answer"])
+    [None, None]
+    """
+    rewards: list[float | None] = []
+    for group in _groups(prompts, row):
+        answers = [extract(text_of(completions[i])) for i in group]
+        votes = Counter(a for a in answers if a is not None)
+        if not votes:
+            rewards += [None] * len(group)
+            continue
+        most = max(votes.values())
+        tied = sorted(a for a, n in votes.items() if n == most)
+        winner = tied[0] if len(tied) == 1 else _generator("tie", trainer_state, seed, group, prompts, row).choice(tied)
+        rewards += [float(a == winner) for a in answers]
+    return rewards
+
+
+def entropy(prompts, completion_ids, log_metric=None, **_) -> list[float]:
+    """Mean log-probability of the completion's tokens under the current model, in nats: a one-sample estimate of the
+    negative entropy per token (the studied paper's EM arm; Agarwal et al. 2025, arXiv 2505.15134, section 3).
+
+    The model is found through trl's own argument `log_metric`, a method of the trainer. A completion without a token
+    gets 0.
+    """
+    trainer = getattr(log_metric, "__self__", None)
+    if trainer is None or not hasattr(trainer, "_get_per_token_logps_and_entropies"):
+        raise ValueError("entropy: needs the log-probabilities of the model, so it works only when a trl trainer calls it")
+    import torch
+    from trl.trainer.utils import pad
+
+    device, blank = trainer.accelerator.device, trainer.processing_class.pad_token_id
+    prompt_ids = [torch.tensor(ids) for ids in trainer._tokenize_prompts(prompts)[0]]
+    completion = [torch.tensor(ids, dtype=torch.long) for ids in completion_ids]
+    mask = pad([torch.ones_like(c) for c in completion], padding_side="right").to(device)  # (B, T)
+    ids = torch.cat([pad(prompt_ids, blank, "left"), pad(completion, blank, "right")], dim=1).to(device)
+    attention = torch.cat([pad([torch.ones_like(p) for p in prompt_ids], 0, "left").to(device), mask], dim=1)
+    with torch.no_grad():
+        size = trainer.args.per_device_train_batch_size
+        logps = trainer._get_per_token_logps_and_entropies(trainer.model, ids, attention, mask.shape[1], size)[0]
+    return ((logps * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)).tolist()
+
+
+def _groups(prompts, row) -> list[list[int]]:
+    """Positions of the completions of each group: neighbours with the same row, or the same prompt."""
+    keys = [str(k) for k in (row or prompts)]
+    return [list(positions) for _, positions in groupby(range(len(keys)), key=keys.__getitem__)]
+
+
+def _generator(purpose, trainer_state, seed, group, prompts, row) -> _random.Random:
+    step = trainer_state.global_step if trainer_state is not None else 0
+    first = group[0]
+    return _random.Random(f"{purpose} {seed[first] if seed else 0} {step} {row[first] if row else ''} {prompts[first]}")
+
+
+REWARDS: dict[str, Callable[..., list]] = {
+    "ground_truth": ground_truth,
+    "random": random,
+    "incorrect": incorrect,
+    "inverted": inverted,
+    "format_only": format_only,
+    "majority_vote": majority_vote,
+    "entropy": entropy,
+}

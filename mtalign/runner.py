@@ -1,0 +1,224 @@
+"""Runs: one `Run` -> its record, and many of them in warm worker processes. What is finished is never done again."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, wait
+from importlib.metadata import version
+
+from pebble import ProcessExpired, ProcessPool
+from tqdm import tqdm
+
+from mtalign.config import Run
+from mtalign.records import Records
+from mtalign.subsets import historical_variance, replicate, select
+from mtalign.tasks import Task, load_task
+
+PACKAGES = ("mtalign", "torch", "transformers", "trl", "numpy")
+DEVIATIONS = [  # from the studied paper's recipe, where ours differs for every micro run
+    "base models pretrained here, of 85 thousand parameters",
+    "16 prompts x 16 completions per rollout (theirs: 128 x 16), 2 updates per rollout (as theirs)",
+    "constant learning rate without warm-up, no weight decay (theirs: 10 steps of warm-up, 0.1)",
+    "no group filter and no duplication (theirs: groups without spread are dropped, the batch refilled by copies)",
+    "rewards not gated by format; answers compared after stripping spaces",
+]
+
+
+class RunError(RuntimeError):
+    """A run that cannot be done, with the reason."""
+
+
+def execute(run: Run, records: Records, progress=None) -> dict:
+    """Computes a run and returns what its record holds; the records it needs must be finished.
+
+    The result depends on the run alone: one thread, every generator seeded from the run.
+
+    Raises:
+        RunError: a needed record is missing, or the arm has nothing to train on.
+        training.Diverged: training left the finite numbers.
+    """
+    import torch
+
+    from mtalign.models import load_model
+    from mtalign.sampling import evaluate
+
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    model, tokenizer = load_model(run.model)
+    task = load_task(run.task)
+    evaluation = {"num_samples": run.num_samples, "max_tokens": run.max_completion_length, "temperature": run.temperature}
+    record: dict = {"status": "finished"}
+    if run.max_steps == 0:
+        train = evaluate(model, tokenizer, task.train[: run.train_prompts], task.kind, seed=1, **evaluation)
+        record["train"] = {key: train[key] for key in ("num_samples", "correct", "answers")}
+        record["after"] = evaluate(model, tokenizer, task.eval[: run.eval_prompts], task.kind, seed=0, **evaluation)
+        record["before"] = record["after"]
+    else:
+        from mtalign.training import train
+
+        base, *history = [_finished(records, needed) for needed in run.needs]
+        record["before"] = base["after"]
+        rows = training_rows(run, task, base, history[0]["history"] if history else None)
+        record["rows"] = sorted({row["row"] for row in rows})
+        record |= train(run, model, tokenizer, rows, progress)
+        examples = task.eval[: run.eval_prompts]
+        record["after"] = evaluate(model, tokenizer, examples, task.kind, seed=run.seed, **evaluation)
+    return record | {"seconds": round(time.perf_counter() - start, 2)} | provenance()
+
+
+def training_rows(run: Run, task: Task, base: dict, history: dict | None) -> list[dict]:
+    """The rows of the run's data set, copied until there are enough for one rollout.
+
+    Raises:
+        RunError: no prompt is left.
+    """
+    examples = task.train[: run.train_prompts]
+    indices = list(range(len(examples)))
+    labels: dict[int, str] = {}
+    if run.reward == "incorrect":
+        labels = wrong_majorities(base["train"]["answers"], [e.answer for e in examples])
+        indices = [i for i in indices if i in labels]
+        if not indices:
+            raise RunError("reward: incorrect: the base model's majority answer is right on every training prompt")
+    if run.subset != "full":
+        ranking = historical_variance([(history or {}).get(str(i), []) for i in range(len(examples))])
+        ranking = [i for i in ranking if i in indices]
+        if run.k > len(ranking):
+            raise RunError(f"k: {run.k} prompts are asked for and {len(ranking)} are left")
+        indices = select(ranking, run.k, run.rank)
+    rows = []
+    for i in indices:
+        example = examples[i]
+        row = {"prompt": example.prompt, "answer": example.answer, "kind": task.kind, "row": i, "seed": run.seed}
+        rows.append(row | ({"label": labels[i]} if labels else {}))
+    return replicate(rows, at_least=run.generation_batch_size // run.num_generations)
+
+
+def wrong_majorities(answers: list[dict[str, int]], truth: list[str]) -> dict[int, str]:
+    """Prompt -> its majority answer, where that is wrong. No answer does not vote; ties go to the first in the alphabet.
+
+    >>> wrong_majorities([{"1": 5, "2": 3}, {"1": 5, "2": 3}, {"": 9}], truth=["1", "2", "1"])
+    {1: '1'}
+    """
+    found = {}
+    for index, (counts, right) in enumerate(zip(answers, truth, strict=True)):
+        votes = {answer: n for answer, n in counts.items() if answer}
+        if votes and (winner := min(votes, key=lambda a: (-votes[a], a))) != right:
+            found[index] = winner
+    return found
+
+
+def provenance() -> dict:
+    """Versions and device, for the record."""
+    device = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, CPU, 1 thread"
+    versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    return {"versions": versions, "device": device, "deviations": DEVIATIONS}
+
+
+def _finished(records: Records, run: Run) -> dict:
+    record = records.read(run)
+    if record is None or record["status"] != "finished":
+        raise RunError(f"needs {run.run_id}, which {'failed: ' + record['reason'] if record else 'has not been run'}")
+    return record
+
+
+def complete(runs: Iterable[Run], records: Records, workers: int = 2, retry_failed: bool = False) -> dict[str, int]:
+    """Computes what is missing among the runs and those they need, in worker processes, with a progress bar.
+
+    A failed run is recorded with its reason and the others go on.
+
+    Returns:
+        How many runs were `found` finished, `trained` now, and `failed`.
+    """
+    wanted = list(dict.fromkeys(each for run in runs for each in (*run.needs, run)))
+    records.prepare()
+    todo, counts = [], {"found": 0, "trained": 0, "failed": 0}
+    for run in sorted(wanted, key=lambda r: len(r.needs)):
+        record = records.read(run)
+        if record is None or (record["status"] == "failed" and retry_failed):
+            todo.append(run)
+        else:
+            counts["found" if record["status"] == "finished" else "failed"] += 1
+    if not todo:
+        return counts
+    pool = ProcessPool(workers, initializer=_warm_up, initargs=[os.getpid()], context=multiprocessing.get_context("spawn"))
+    cost = {run: run.max_steps + 20 for run in todo}
+    bar = tqdm(total=sum(cost.values()), bar_format="{desc} |{bar}| {percentage:3.0f}%  {elapsed} elapsed, {remaining} left")
+    waiting, futures = list(todo), {}
+    try:
+        while waiting or futures:
+            busy = {*waiting, *futures.values()}
+            ready = [run for run in waiting if not busy.intersection(run.needs)]
+            for run in ready[: workers - len(futures)]:
+                waiting.remove(run)
+                futures[pool.schedule(_work, args=(run, records.folder))] = run
+            done = counts["trained"] + counts["failed"]
+            bar.set_description(f"runs {done}/{len(todo)} done, {len(futures)} running")
+            for future in wait(futures, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                run = futures.pop(future)
+                counts["trained" if _outcome(future, run, records) else "failed"] += 1
+                bar.update(cost[run])
+            bar.refresh()
+        bar.set_description(f"runs {len(todo)}/{len(todo)} done, {counts['failed']} failed")
+        pool.close()
+    except BaseException:
+        pool.stop()
+        raise
+    finally:
+        bar.close()
+        pool.join()
+    return counts
+
+
+def _outcome(future, run: Run, records: Records) -> bool:
+    """Whether the run finished; one whose worker died has no record yet, and gets one here."""
+    try:
+        return future.result()
+    except ProcessExpired as error:
+        records.write(run, {"status": "failed", "reason": f"the worker process died (exit code {error.exitcode})"})
+        return False
+
+
+def _work(run: Run, folder) -> bool:
+    """In a worker: computes the run and writes its record, of a failure too."""
+    records = Records(folder)
+    try:
+        record = execute(run, records)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        records.write(run, {"status": "failed", "reason": reason} | provenance())
+        return False
+    records.write(run, record)
+    return True
+
+
+def _warm_up(parent: int) -> None:
+    """In a new worker: one thread, quiet libraries, and an end when the parent is gone."""
+    os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    with contextlib.redirect_stderr(open(os.devnull, "w")):
+        import torch
+        import transformers
+
+        import mtalign.training  # noqa: F401
+
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    logging.getLogger("trl").setLevel(logging.ERROR)

@@ -1,0 +1,103 @@
+"""Intervals over seeds and prompts, and the verdict rule. Arrays are (S, P): S seeds, P prompts.
+
+Prompts are resampled (they are many, and the same for all arms, so differences are paired). Seeds are few, and the
+bootstrap's intervals are far too narrow for two to five of them; so the mean over seeds is drawn from Student's t with
+S - 1 degrees of freedom around the observed mean, with the observed covariance between arms (seeds are paired too).
+With one seed the spread between seeds is unknown, and the interval covers prompts alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+DRAWS = 2000
+SMALLEST_GAIN = 0.01  # in accuracy
+Verdict = Literal["holds", "fails", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def bootstrap_ci(
+    arms: list[np.ndarray],
+    statistic: Callable[..., np.ndarray],
+    rng: np.random.Generator,
+    level: float = 0.95,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Interval of a statistic of the arms' mean accuracies.
+
+    Args:
+        arms: one or more arrays (S, P), or (1, P) for an arm without seeds (the untrained model). The prompts are the
+            same in all; the seeds are the same in all that have more than one.
+        statistic: takes the arms' means, arrays of shape (draws,), and gives an array of shape (draws,).
+        rng: of the resampling; the same generator state gives the same interval.
+        level: coverage aimed at.
+
+    Raises:
+        ValueError: no data, or prompts or seeds that do not match.
+
+    >>> accuracy = np.array([[1.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0]])
+    >>> bootstrap_ci([accuracy], lambda mean: mean, np.random.default_rng(0)).value
+    0.75
+    """
+    arms = [np.asarray(a, dtype=float) for a in arms]
+    if not arms or any(a.ndim != 2 or a.size == 0 for a in arms):
+        raise ValueError("arms: expected arrays of shape (S, P) with data")
+    prompts = arms[0].shape[1]
+    seeds = max(a.shape[0] for a in arms)
+    if any(a.shape[1] != prompts or a.shape[0] not in (1, seeds) for a in arms):
+        raise ValueError(f"arms: prompts or seeds do not match: {[a.shape for a in arms]}")
+    weights = rng.multinomial(prompts, np.full(prompts, 1 / prompts), size=draws) / prompts  # (draws, P)
+    means = [weights @ a.T for a in arms]  # each (draws, S or 1)
+    if seeds > 1:
+        # z / sqrt(S (S - 1) w) times deviations: Student's t of the mean, with the covariance between arms
+        normal = rng.standard_normal((draws, seeds))
+        chi2 = rng.chisquare(seeds - 1, size=(draws, 1)) / (seeds - 1)
+        shift = normal / np.sqrt(seeds * (seeds - 1) * chi2)  # (draws, S)
+    drawn = []
+    for mean in means:
+        centre = mean.mean(axis=1)
+        if mean.shape[1] > 1:
+            centre = centre + ((mean - centre[:, None]) * shift).sum(axis=1)
+        drawn.append(centre)
+    values = np.asarray(statistic(*drawn))
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(values, [tail, 100 - tail])
+    value = statistic(*[np.array([a.mean()]) for a in arms])[0]
+    return Estimate(float(value), float(low), float(high))
+
+
+def recovered(arm: np.ndarray, standard: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """The share of standard RL's gain that the arm recovers: (arm - base) / (standard - base).
+
+    The gain is taken as at least `SMALLEST_GAIN`: with next to nothing to recover the share has a wide interval.
+
+    >>> recovered(np.array([0.6]), np.array([1.0]), np.array([0.2])).round(2)
+    array([0.5])
+    """
+    return (arm - base) / np.maximum(standard - base, SMALLEST_GAIN)
+
+
+def decide(estimate: Estimate, threshold: float) -> Verdict:
+    """`holds` where the whole interval is above the threshold, `fails` where it is below, else `inconclusive`.
+
+    >>> decide(Estimate(0.9, 0.7, 1.0), 0.5), decide(Estimate(0.1, -0.2, 0.6), 0.5)
+    ('holds', 'inconclusive')
+    """
+    if estimate.low > threshold:
+        return "holds"
+    return "fails" if estimate.high < threshold else "inconclusive"

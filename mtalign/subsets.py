@@ -1,0 +1,55 @@
+"""Subsets: which training prompts a run sees. Selection rules rank prompts, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+SUBSETS = ("full", "one_shot", "k_shot")
+RANKS = ("best", "median", "worst")
+
+
+def historical_variance(history: Sequence[Sequence[float]]) -> list[int]:
+    """Indices of the prompts by the spread of their training accuracy, best (largest) first.
+
+    The historical variance score of one-shot RLVR, Wang et al. 2025 (arXiv 2504.20571, equation 3): the variance, over
+    the rollouts of a standard RL run, of the prompt's mean accuracy. Ties keep the prompts' order.
+
+    Args:
+        history: for each prompt its accuracies in [0, 1], one for each time it was rolled out. Lengths may differ;
+            a prompt seen less than twice has no spread and comes last.
+
+    Raises:
+        ValueError: there are no prompts.
+
+    >>> historical_variance([[0.5, 0.5], [0.0, 1.0], [], [0.2, 0.4]])
+    [1, 3, 0, 2]
+    """
+    if not history:
+        raise ValueError("history: there are no prompts")
+    spread = np.array([np.std(accuracies) if len(accuracies) > 1 else -1.0 for accuracies in history])
+    return np.argsort(-spread, kind="stable").tolist()
+
+
+def select(ranking: Sequence[int], k: int, rank: str = "best") -> list[int]:
+    """k prompts from the best, the middle or the worst of a ranking (best first).
+
+    >>> select([7, 3, 5, 1, 2], k=2, rank="best"), select([7, 3, 5, 1, 2], k=1, rank="median")
+    ([7, 3], [5])
+    """
+    if not 1 <= k <= len(ranking):
+        raise ValueError(f"k: expected 1 <= k <= {len(ranking)} prompts, got {k}")
+    start = {"best": 0, "median": (len(ranking) - k) // 2, "worst": len(ranking) - k}[rank]
+    return list(ranking[start : start + k])
+
+
+def replicate(rows: Sequence[dict], at_least: int) -> list[dict]:
+    """Whole copies of the rows until there are at least that many: trl trains 0 steps on fewer rows than a rollout.
+
+    >>> len(replicate([{"a": 1}, {"a": 2}], at_least=5))
+    6
+    """
+    if not rows:
+        raise ValueError("rows: there is nothing to train on")
+    return list(rows) * -(-at_least // len(rows))

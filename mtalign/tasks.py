@@ -1,0 +1,144 @@
+"""Tasks: a name -> prompts with known answers, a chance level and disjoint splits.
+
+The four micro tasks have one worked solution each, which ends in the answer, ten possible answers, and answers that are uniform over them, so
+that the best answer that ignores the question is right one time in ten (`Task.chance`):
+
+| task | question | working | answer |
+| --- | --- | --- | --- |
+| arithmetic | add and subtract 1 or 2, keep the last digit | the running totals | digit |
+| ordering | which listed digit comes next on the circle 0..9 | the digits passed on the way | digit |
+| cipher | send a letter through three fixed rotors, in five turns | the letter after each rotor | letter a..j |
+| logic | nine of ten suspects are ruled out: who remains? | the suspects in order, up to who remains | digit |
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+DIGITS = "0123456789"
+LETTERS = "abcdefghij"
+TRAIN_PROMPTS, EVAL_PROMPTS = 256, 200
+SPLIT_SEED = 20260101  # fixes which prompts are held out; never changed by a run's seed
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question: `prompt` and `answer` as text, and the `work` that leads to the answer (micro tasks only)."""
+
+    prompt: str
+    answer: str
+    work: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A named set of questions.
+
+    Attributes:
+        name: what grid files call it.
+        description: one line for people.
+        train, eval: disjoint lists of examples.
+        answers: the possible answers, as text; guesses are drawn from it.
+        kind: how a completion is graded, a key of `grading.GRADERS`.
+    """
+
+    name: str
+    description: str
+    train: tuple[Example, ...]
+    eval: tuple[Example, ...]
+    answers: tuple[str, ...]
+    kind: str = "exact"
+
+    @property
+    def chance(self) -> float:
+        """Accuracy in [0, 1] of the best single answer that ignores the question, on evenly distributed answers."""
+        return 1 / len(self.answers)
+
+
+# Rotors of the cipher task: fixed permutations of the ten letters, drawn once.
+ROTORS = {name: "".join(random.Random(f"rotor {name}").sample(LETTERS, 10)) for name in "xyz"}
+
+
+def _arithmetic(rng: random.Random) -> Example:
+    total, prompt, work = rng.randrange(10), "", []
+    start = total
+    for _ in range(4):
+        change = rng.choice((1, 2, -1, -2))
+        total = (total + change) % 10
+        prompt += f"{change:+d}"
+        work.append(str(total))
+    return Example(f"arithmetic: {start}{prompt}=", work[-1], "".join(work))
+
+
+def _ordering(rng: random.Random) -> Example:
+    start = rng.randrange(10)
+    listed = rng.sample([d for d in range(10) if d != start], 4)
+    digit = (start + 1) % 10
+    work = str(digit)
+    while digit not in listed:
+        digit = (digit + 1) % 10
+        work += str(digit)
+    return Example(f"ordering: {''.join(map(str, listed))} after {start}=", str(digit), work)
+
+
+def _cipher(rng: random.Random) -> Example:
+    letter = rng.choice(LETTERS)
+    rotors = [rng.choice("xyz") for _ in range(5)]
+    prompt, work = f"cipher: {letter} through {''.join(rotors)}=", ""
+    for rotor in rotors:
+        letter = ROTORS[rotor][LETTERS.index(letter)]
+        work += letter
+    return Example(prompt, letter, work)
+
+
+def _logic(rng: random.Random) -> Example:
+    suspects = rng.sample(DIGITS, 10)
+    who = suspects.pop()
+    return Example(f"logic: not {''.join(suspects)}=", who, DIGITS[: int(who) + 1])
+
+
+MICRO: dict[str, tuple[Callable[[random.Random], Example], str, str]] = {
+    "arithmetic": (_arithmetic, DIGITS, "running sum of four steps of 1 or 2, last digit"),
+    "ordering": (_ordering, DIGITS, "the listed digit that comes next on the circle 0..9"),
+    "cipher": (_cipher, LETTERS, "a letter sent through three fixed rotors, in five turns"),
+    "logic": (_logic, DIGITS, "nine of ten suspects are ruled out: who remains"),
+}
+
+
+@lru_cache
+def load_task(name: str) -> Task:
+    """The task called `name`, the same on every machine and for every seed.
+
+    Raises:
+        KeyError: there is no such task.
+
+    >>> task = load_task("ordering")
+    >>> task.eval[0]
+    Example(prompt='ordering: 1578 after 0=', answer='1', work='')
+    >>> {e.prompt for e in task.train} & {e.prompt for e in task.eval}
+    set()
+    """
+    if name not in MICRO:
+        raise KeyError(f"unknown task {name!r}; known: {', '.join(MICRO)}")
+    draw, answers, description = MICRO[name]
+    rng = random.Random(f"{SPLIT_SEED} {name}")
+    unique: dict[str, Example] = {}
+    while len(unique) < TRAIN_PROMPTS + EVAL_PROMPTS:
+        example = draw(rng)
+        unique.setdefault(example.prompt, example)
+    examples = tuple(unique.values())
+    return Task(name, description, examples[EVAL_PROMPTS:], examples[:EVAL_PROMPTS], tuple(answers))
+
+
+def pretraining_examples(name: str, rng: random.Random) -> Iterator[Example]:
+    """Endless examples of a micro task for pretraining: never a training or evaluation prompt of `load_task`."""
+    task = load_task(name)
+    kept_out = {e.prompt for e in task.train + task.eval}
+    draw = MICRO[name][0]
+    while True:
+        example = draw(rng)
+        if example.prompt not in kept_out:
+            yield example

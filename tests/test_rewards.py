@@ -1,0 +1,104 @@
+"""Rewards by tables of cases, in trl's own calling form."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from mtalign.rewards import REWARDS
+
+PROMPTS = ["p"] * 4
+
+
+def tagged(*answers):
+    return [f"<think>w</think><answer>{a}</answer>" for a in answers]
+
+
+def state(step):
+    return SimpleNamespace(global_step=step)
+
+
+def test_ground_truth_and_inverted_are_complements():
+    columns = {"prompts": PROMPTS, "completions": tagged("1", "2", "", "1"), "answer": ["1"] * 4}
+    assert REWARDS["ground_truth"](**columns) == [1, 0, 0, 1]
+    assert REWARDS["inverted"](**columns) == [0, 1, 1, 0]
+
+
+def test_rewards_accept_conversations():
+    completions = [[{"role": "assistant", "content": tagged("1")[0]}]]
+    assert REWARDS["ground_truth"](prompts=["p"], completions=completions, answer=["1"]) == [1]
+
+
+def test_random_ignores_the_text_and_changes_with_step_seed_and_prompt():
+    def draw(step=0, seed=0, prompt="p", text="x"):
+        n = 64
+        return REWARDS["random"]([prompt] * n, [text] * n, trainer_state=state(step), seed=[seed] * n)
+
+    assert draw() == draw(text="y")
+    assert len({tuple(draw(**change)) for change in ({}, {"step": 1}, {"seed": 1}, {"prompt": "q"})}) == 4
+
+
+def test_random_has_the_stated_probability():
+    n = 4000
+    for p in (0.0, 0.2, 0.5, 1.0):
+        rewards = REWARDS["random"](["p"] * n, [""] * n, probability=p)
+        assert sum(rewards) / n == pytest.approx(p, abs=0.03)
+
+
+def test_incorrect_pays_for_the_given_wrong_label_only():
+    assert REWARDS["incorrect"](PROMPTS, tagged("3", "7", "3", ""), label=["3"] * 4) == [1, 0, 1, 0]
+    with pytest.raises(ValueError, match="label"):
+        REWARDS["incorrect"](PROMPTS, tagged("3", "7", "3", ""))
+
+
+@pytest.mark.parametrize(
+    "text, reward",
+    [
+        ("<think>a</think><answer>1</answer>", 1),
+        ("<think>a\nb</think>\n<answer>\n1\n</answer>", 1),
+        ("<think></think><answer>1</answer>", 1),
+        ("<think>a</think><answer></answer>", 0),
+        ("<think>a</think><answer>1</answer> and more", 0),
+        ("<think>a</think><answer>1</answer><answer>2</answer>", 0),
+        ("<think>a</think>", 0),
+        ("<answer>1</answer>", 0),
+        ("", 0),
+        ("<think>" * 5000, 0),
+    ],
+)
+def test_format_only_looks_at_the_form(text, reward):
+    assert REWARDS["format_only"](completions=[text]) == [reward]
+
+
+@pytest.mark.parametrize(
+    "answers, rewards",
+    [
+        (("1", "1", "2", "3"), [1, 1, 0, 0]),
+        (("", "", "", "2"), [0, 0, 0, 1]),  # no answer is no vote, however many there are
+    ],
+)
+def test_majority_vote_rewards_the_most_frequent_answer(answers, rewards):
+    assert REWARDS["majority_vote"](PROMPTS, tagged(*answers)) == rewards
+
+
+def test_no_votes_no_reward():
+    assert REWARDS["majority_vote"](PROMPTS, ["nothing"] * 4) == [None] * 4
+
+
+def test_ties_are_broken_by_the_seed_not_by_the_order():
+    winners = set()
+    for seed in range(20):
+        for order in (("1", "2"), ("2", "1")):
+            rewards = REWARDS["majority_vote"](["p"] * 2, tagged(*order), seed=[seed] * 2)
+            winners.add((seed, order[rewards.index(1.0)]))
+    assert len(winners) == 20  # one winner a seed, whatever the order
+    assert {answer for _, answer in winners} == {"1", "2"}
+
+
+def test_copies_of_one_prompt_vote_apart():
+    answers = tagged("1", "1", "2", "2")
+    assert REWARDS["majority_vote"](PROMPTS, answers, row=[0, 0, 1, 1]) == [1, 1, 1, 1]
+
+
+def test_entropy_says_what_it_needs():
+    with pytest.raises(ValueError, match="trainer"):
+        REWARDS["entropy"](prompts=["p"], completions=["c"], completion_ids=[[1]])
