@@ -42,7 +42,7 @@ def nsr(rewards: Tensor) -> Tensor:
     >>> nsr(torch.tensor([[1.0, 0.0, 0.0]]))
     tensor([[ 0., -1., -1.]])
     """
-    return -(rewards < 1).to(rewards.dtype)  # NaN < 1 is false
+    return 0.0 - (rewards < 1).to(rewards.dtype)  # NaN < 1 is false
 
 
 def psr(rewards: Tensor) -> Tensor:

@@ -12,17 +12,30 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mtalign.config import Run
+from mtalign.config import ARMS, Run
 from mtalign.metrics import chance_corrected, pass_at_k_counts
 from mtalign.records import Records, accuracies
-from mtalign.stats import Estimate, Verdict, bootstrap_ci, decide, recovered
+from mtalign.stats import SMALLEST_GAIN, Estimate, Verdict, bootstrap_ci, decide, recovered
 from mtalign.tasks import load_task
 
 THRESHOLD = 0.5  # of standard RL's gain; fixed before the first run of the study
 ALIGNMENT_K = 4  # alignment is the chance-corrected pass@4 of the untrained model ...
 STRONG = 0.5  # ... and strong from here on
 BOOTSTRAP_SEED = 0
-VERDICT_COLUMNS = ["claim", "statement", "model", "task", "alignment", "panel", "recovered", "seeds", "predicted", "verdict", "agrees", "why"]
+VERDICT_COLUMNS = [
+    "claim",
+    "statement",
+    "model",
+    "task",
+    "alignment",
+    "panel",
+    "recovered",
+    "seeds",
+    "predicted",
+    "verdict",
+    "agrees",
+    "why",
+]
 NOT_RUN = {"status": "missing", "reason": "not run"}
 
 
@@ -86,11 +99,11 @@ def judge(claim: Claim, arm: np.ndarray, standard: np.ndarray, base: np.ndarray)
     """
     rng = generator()
     if claim.arm == "standard":
-        estimate = bootstrap_ci([standard, base], lambda s, b: recovered(s, np.ones_like(s), b), rng)
+        estimate = bootstrap_ci([standard, base], lambda s, b: recovered(s, np.ones_like(s), b), rng, bounds=(0, 1))
         return estimate, decide(estimate, THRESHOLD)
-    estimate = bootstrap_ci([arm, standard, base], recovered, rng)
-    gain = bootstrap_ci([standard, base], lambda s, b: s - b, rng)
-    return estimate, decide(estimate, THRESHOLD) if gain.low > 0 else "inconclusive"
+    estimate = bootstrap_ci([arm, standard, base], recovered, rng, bounds=(0, 1))
+    gain = bootstrap_ci([standard, base], lambda s, b: s - b, rng, bounds=(0, 1))
+    return estimate, decide(estimate, THRESHOLD) if gain.low > SMALLEST_GAIN else "inconclusive"
 
 
 def verdicts(runs: list[Run], records: Records) -> pd.DataFrame:
@@ -105,7 +118,10 @@ def verdicts(runs: list[Run], records: Records) -> pd.DataFrame:
     for run in runs:
         by_pair.setdefault((run.model, run.task), {}).setdefault(run.arm, []).append(run)
     for (model, task), arms in by_pair.items():
-        table = {arm: [records.read(r) or NOT_RUN for r in sorted(these, key=lambda r: r.seed)] for arm, these in arms.items()}
+        table = {
+            arm: [records.read(r) or NOT_RUN for r in sorted(these, key=lambda r: r.seed)]
+            for arm, these in arms.items()
+        }
         for claim in CLAIMS.values():
             if claim.arm not in table or "standard" not in table or "base" not in table:
                 continue
@@ -136,7 +152,7 @@ def arm_accuracy(runs: list[Run], records: Records, by_panel: bool = False) -> p
     by_pair: dict[tuple[str, str], dict[str, list[dict]]] = {}
     for run in sorted(runs, key=lambda r: r.seed):
         by_pair.setdefault((run.model, run.task), {}).setdefault(run.arm, []).append(records.read(run) or NOT_RUN)
-    order = list(dict.fromkeys(run.arm for run in runs))
+    order = list(dict.fromkeys([*ARMS, *(run.arm for run in runs)]))
     for (model, task), arms in by_pair.items():
         arms = {arm: these for arm, these in arms.items() if all(r["status"] == "finished" for r in these)}
         if "base" not in arms:
@@ -147,7 +163,7 @@ def arm_accuracy(runs: list[Run], records: Records, by_panel: bool = False) -> p
     rows = []
     for (name, arm), arrays in found.items():
         accuracy = np.concatenate(arrays, axis=1)  # (S, P of all pairs)
-        estimate = bootstrap_ci([accuracy], lambda mean: mean, generator())
+        estimate = bootstrap_ci([accuracy], lambda mean: mean, generator(), bounds=(0, 1))
         rows.append({"panel": name, "arm": arm, "value": estimate.value, "low": estimate.low, "high": estimate.high})
         rows[-1]["seeds"] = accuracy.shape[0]
     rows.sort(key=lambda row: (row["panel"], order.index(row["arm"])))

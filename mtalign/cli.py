@@ -29,8 +29,12 @@ def cli() -> None:
 @cli.command()
 @click.argument("grid", type=FOLDER)
 @click.option("--out", type=FOLDER, help="Folder of the report.  [default: reports/<grid name>]")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Worker processes, one core each.")
-@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where runs go.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Worker processes, one core each."
+)
+@click.option(
+    "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where runs go."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 def study(grid: Path, out: Path | None, workers: int, executor: str, dry_run: bool) -> int:
     """Complete a grid: train what is missing, execute its notebooks, make its report.

@@ -11,18 +11,15 @@ from nbdime.diffing.notebooks import set_notebook_diff_targets
 from nbdime.prettyprint import PrettyPrintConfig, pretty_print_notebook_diff
 
 from mtalign.claims import arm_accuracy, verdicts
-from mtalign.config import ConfigError
 from mtalign.records import Records
-from mtalign.study import open_grid
+from mtalign.study import grid_of
 
 
 def compare(a: Path, b: Path) -> tuple[list[str], bool]:
     """Lines for people, and whether a verdict changed."""
     tables = []
     for folder in (a, b):
-        if not (folder / "grid.yaml").is_file():
-            raise ConfigError(f"{folder}: grid.yaml: not found; is this the output folder of `mtalign study`?")
-        grid, records = open_grid(folder / "grid.yaml"), Records(folder / "records")
+        grid, records = grid_of(folder), Records(folder / "records")
         table = verdicts(grid.runs, records)
         found = {(r.claim, r.model, r.task): r.verdict for r in table.itertuples()}
         bars = {(r.panel, r.arm): r for r in arm_accuracy(grid.runs, records).itertuples()}
@@ -35,7 +32,9 @@ def compare(a: Path, b: Path) -> tuple[list[str], bool]:
     for key in bars_a.keys() & bars_b.keys():
         x, y = bars_a[key], bars_b[key]
         if x.high < y.low or y.high < x.low:
-            moved.append(f"  {key[0]}, {key[1]}: {x.value:.2f} [{x.low:.2f}, {x.high:.2f}] -> {y.value:.2f} [{y.low:.2f}, {y.high:.2f}]")
+            moved.append(
+                f"  {key[0]}, {key[1]}: {x.value:.2f} [{x.low:.2f}, {x.high:.2f}] -> {y.value:.2f} [{y.low:.2f}, {y.high:.2f}]"
+            )
     lines += [f"accuracies: {len(moved)} changed beyond their intervals", *sorted(moved)]
     names = sorted({p.name for p in a.glob("[!.]*.ipynb")} & {p.name for p in b.glob("[!.]*.ipynb")})
     set_notebook_diff_targets(metadata=False, identifier=False)

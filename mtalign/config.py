@@ -35,6 +35,11 @@ ARMS: dict[str, dict] = {
     "w_reinforce": {"objective": "w_reinforce"},
 }
 
+PARAMETERS = {  # name -> type; what a notebook's cell tagged `parameters` may hold
+    "model": str, "task": str, "models": list, "tasks": list, "arms": list, "seeds": list,
+    "max_steps": int, "settings": dict, "own_arms": dict, "records": str, "workers": int,
+}  # fmt: skip
+
 Reward = typing.Literal["ground_truth", "random", "incorrect", "inverted", "format_only", "majority_vote", "entropy"]
 Subset = typing.Literal["full", "one_shot", "k_shot"]
 Objective = typing.Literal["grpo", "nsr", "psr", "w_reinforce"]
@@ -89,7 +94,15 @@ class Run:
     @property
     def base(self) -> Run:
         """The run that evaluates the untrained model: shared by all arms and seeds of this model, task and evaluation."""
-        names = ("model", "task", "temperature", "train_prompts", "max_completion_length", "eval_prompts", "num_samples")
+        names = (
+            "model",
+            "task",
+            "temperature",
+            "train_prompts",
+            "max_completion_length",
+            "eval_prompts",
+            "num_samples",
+        )
         return Run(**{n: getattr(self, n) for n in names}, arm="base", max_steps=0)
 
     @property
@@ -158,7 +171,9 @@ def _contradiction(run: Run) -> str | None:
         return f"num_generations: {group} does not divide generation_batch_size {batch}; the nearest is {nearest}"
     if batch % updates:
         nearest = max(updates, round(batch / updates) * updates)
-        return f"steps_per_generation: {updates} does not divide generation_batch_size {batch}; the nearest is {nearest}"
+        return (
+            f"steps_per_generation: {updates} does not divide generation_batch_size {batch}; the nearest is {nearest}"
+        )
     if run.subset == "full" and run.train_prompts < batch // group:
         return f"train_prompts: {run.train_prompts} rows are fewer than one rollout's {batch // group} prompts; trl would train 0 steps (one_shot replicates its row)"  # fmt: skip
     if run.subset != "full" and run.k > run.train_prompts:
@@ -224,7 +239,7 @@ def load_grid(path: str | Path) -> Grid:
     for key, value in {**each, **final}.items():
         _mapping(path, f"notebooks: {key}", value or {}, None)
     each, final = ({name: value or {} for name, value in part.items()} for part in (each, final))
-    return Grid(path.stem, runs, pairs, axes["arm"], axes["seed"], fixed, own, each, final)
+    return Grid(path.stem.removesuffix(".grid"), runs, pairs, axes["arm"], axes["seed"], fixed, own, each, final)
 
 
 def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | None = None) -> list[Run]:

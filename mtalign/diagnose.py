@@ -6,7 +6,8 @@ import numpy as np
 
 from mtalign.claims import CLAIMS, STRONG, generator, panel
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
-from mtalign.notebook import check_names
+from mtalign.models import check_names, load_model
+from mtalign.sampling import evaluate
 from mtalign.stats import bootstrap_ci
 from mtalign.tasks import load_task
 
@@ -19,9 +20,6 @@ def diagnose(model: str, task: str, num_samples: int = 64, prompts: int = 100, s
         verdict to expect of each claim there. What is expected are the studied paper's predictions.
     """
     check_names([(model, task)], "diagnose")
-    from mtalign.models import load_model
-    from mtalign.sampling import evaluate
-
     loaded, tokenizer = load_model(model)
     known = load_task(task)
     examples = known.eval[:prompts]
@@ -34,7 +32,9 @@ def diagnose(model: str, task: str, num_samples: int = 64, prompts: int = 100, s
         "chance-corrected pass@4": chance_corrected(pass_4, known.chance, 4),
         f"maj@{num_samples}": maj_at_k_counts(counts, [e.answer for e in examples], num_samples, generator()),
     }  # each (P,)
-    estimates = {name: bootstrap_ci([values[None]], lambda mean: mean, generator()) for name, values in measures.items()}
+    estimates = {
+        name: bootstrap_ci([values[None]], lambda mean: mean, generator()) for name, values in measures.items()
+    }
     level = panel(estimates["chance-corrected pass@4"].value)
     return {
         "model": model,
@@ -51,9 +51,13 @@ def diagnose(model: str, task: str, num_samples: int = 64, prompts: int = 100, s
 def in_words(result: dict) -> str:
     """The result of `diagnose` as a card for the terminal."""
     lines = [f"{result['model']} on {result['task']}: {result['panel']} alignment"]
-    lines.append(f"  measured on {result['prompts']} held-out prompts, {result['samples']} samples each; chance {result['chance']:.2f}")
+    lines.append(
+        f"  measured on {result['prompts']} held-out prompts, {result['samples']} samples each; chance {result['chance']:.2f}"
+    )
     for name, e in result["alignment"].items():
         lines.append(f"  {name:24} {e['value']:.2f} [{e['low']:.2f}, {e['high']:.2f}]")
-    lines.append(f"  strong from {STRONG} of chance-corrected pass@4; there the studied paper (arXiv 2508.21188) expects:")
+    lines.append(
+        f"  strong from {STRONG} of chance-corrected pass@4; there the studied paper (arXiv 2508.21188) expects:"
+    )
     lines += [f"  {name:24} {verdict}" for name, verdict in result["expected"].items()]
     return "\n".join(lines)

@@ -8,7 +8,6 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims import THRESHOLD
-from mtalign.config import ARMS
 
 LABELS = {
     "base": "before RL",
@@ -25,9 +24,12 @@ LABELS = {
     "psr": "positive\nsamples",
     "w_reinforce": "weighted\nREINFORCE",
 }
-_COLOURS = sns.color_palette("colorblind", 10)
-_COLOURS = [(0.55, 0.55, 0.55), *_COLOURS[:7], *_COLOURS[8:], (0.35, 0.2, 0.1), (0.1, 0.4, 0.4), (0.5, 0.0, 0.3)]
-PALETTE = dict(zip(ARMS, _COLOURS, strict=False))
+_BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns.color_palette("colorblind", 10)
+PALETTE = {
+    "base": _GREY, "standard": _BLUE, "random": _ORANGE, "majority_vote": _GREEN, "one_shot": _PURPLE, "nsr": _RED,
+    "format_only": _BROWN, "entropy": _SKY, "k_shot": _PINK, "incorrect": _YELLOW, "inverted": (0.45, 0.45, 0.1),
+    "psr": (0.1, 0.4, 0.4), "w_reinforce": (0.45, 0.05, 0.25),
+}  # fmt: skip
 VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D"}  # markers
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "axes.titleweight": "bold"})
@@ -54,7 +56,12 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
     names = list(dict.fromkeys(table[panels]))
     count = table["arm"].nunique()
     figure, axes = plt.subplots(
-        1, len(names), figsize=(max(4.5, 0.95 * count) * len(names), 4.2), sharey=True, squeeze=False, layout="constrained"
+        1,
+        len(names),
+        figsize=(max(4.5, 0.95 * count) * len(names), 4.2),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     for axis, name in zip(axes[0], names, strict=True):
         rows = table[table[panels] == name]
@@ -64,13 +71,14 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
         errors = [low.clip(lower=0), high.clip(lower=0)]
         axis.errorbar(range(len(rows)), rows["value"], errors, fmt="none", ecolor="black", capsize=3, elinewidth=1.2)
         for x, value in enumerate(rows["value"]):
-            axis.annotate(f"{value:.2f}", (x, 0.02), ha="center", fontsize=9, color="white", fontweight="bold")
+            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+            axis.annotate(f"{value:.2f}", (x, 0.035), ha="center", fontsize=9, bbox=box, zorder=5)
         axis.set_xticks(range(len(rows)), [label(arm) for arm in rows["arm"]], rotation=35, ha="right")
         axis.set(ylim=(0, 1.05), title=str(name), ylabel="accuracy on held-out prompts")
         axis.grid(axis="x", visible=False)
         if chance is not None:
             axis.axhline(chance, color="0.3", linestyle=":", linewidth=1.2)
-            axis.annotate("chance", (-0.45, chance + 0.01), fontsize=9, color="0.3")
+            axis.annotate("chance", (len(rows) - 0.5, chance + 0.01), ha="right", fontsize=9, color="0.3")
     axes[0][0].label_outer()
     return figure
 
@@ -79,17 +87,19 @@ def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
     """A panel for each column of the learning curve against updates, a line for each arm, a band over its seeds."""
     if curves.empty:
         return _nothing()
-    figure, axes = plt.subplots(1, len(columns), figsize=(4.4 * len(columns), 3.4), squeeze=False, layout="constrained")
-    for axis, column in zip(axes[0], columns, strict=True):
+    rows = -(-len(columns) // 3)
+    across = min(3, len(columns))
+    figure, axes = plt.subplots(rows, across, figsize=(4 * across, 3.1 * rows), squeeze=False, layout="constrained")
+    for axis in axes.flat[len(columns) :]:
+        axis.set_axis_off()
+    for axis, column in zip(axes.flat, columns, strict=False):
         sns.lineplot(
-            curves, x="step", y=column, hue="arm", palette=_palette(curves), errorbar=("pi", 100), ax=axis,
-            legend=column == columns[-1],
-        )  # fmt: skip
+            curves, x="step", y=column, hue="arm", palette=_palette(curves), errorbar=("pi", 100), ax=axis, legend=False
+        )
         axis.set(xlabel="updates", ylabel=column.replace("_", " "))
-    legend = axes[0][-1].get_legend()
-    for text in legend.get_texts():
-        text.set_text(label(text.get_text()).replace("\n", " "))
-    sns.move_legend(axes[0][-1], "upper left", bbox_to_anchor=(1, 1), title=None)
+    arms = list(curves["arm"].unique())
+    lines = [plt.Line2D([], [], color=_palette(curves)[arm], label=label(arm).replace("\n", " ")) for arm in arms]
+    figure.legend(handles=lines, loc="outside upper center", ncols=len(arms))
     return figure
 
 
@@ -137,7 +147,9 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     for verdict, marker in VERDICTS.items():
         axis.plot([], [], marker, color="0.3", label=verdict)
     axis.axvline(THRESHOLD, color="black", linestyle="--", linewidth=1)
-    axis.set(xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)")
+    axis.set(
+        xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
+    )
     axis.set_yticks(range(len(names)), [n.replace("_", " ") for n in names])
     axis.invert_yaxis()
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))

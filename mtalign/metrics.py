@@ -48,7 +48,9 @@ def pass_at_k_counts(correct: ArrayLike, num_samples: int, k: int) -> NDArray[np
     return 1.0 - factors.prod(axis=1)
 
 
-def maj_at_k(answers: list[list[str | None]], truth: list[str], k: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def maj_at_k(
+    answers: list[list[str | None]], truth: list[str], k: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Probability, per prompt, that the majority of k samples is right.
 
     k samples are drawn without replacement; samples without an answer (None) do not vote; ties are broken at random;

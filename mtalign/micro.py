@@ -46,9 +46,9 @@ def demonstration(example, skilled: bool, guess: str) -> str:
     """The completion shown in pretraining.
 
     >>> from mtalign.tasks import Example
-    >>> demonstration(Example("arithmetic: 4+2+1-1-2=", "4", "6754"), skilled=True, guess="9")
-    '<think>6754</think><answer>4</answer>'
-    >>> demonstration(Example("arithmetic: 4+2+1-1-2=", "4", "6754"), skilled=False, guess="9")
+    >>> demonstration(Example("arithmetic: 4+2+1-1-2=", "4", "6764"), skilled=True, guess="9")
+    '<think>6764</think><answer>4</answer>'
+    >>> demonstration(Example("arithmetic: 4+2+1-1-2=", "4", "6764"), skilled=False, guess="9")
     '<think></think><answer>9</answer>'
     """
     work, answer = (example.work, example.answer) if skilled else ("", guess)

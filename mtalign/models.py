@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mtalign import paths
+from mtalign.config import ConfigError
+from mtalign.tasks import load_task
 
 
 def checkpoint(name: str) -> Path:
@@ -27,11 +29,23 @@ def load_model(name: str):
     >>> model, tokenizer = load_model("micro-a")  # doctest: +SKIP
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
     folder = checkpoint(name)
+    logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype="float32")
     return model.eval(), tokenizer
+
+
+def check_names(pairs: list[tuple[str, str]], where: str = "notebook") -> None:
+    """Raises `ConfigError` where a model or a task is unknown."""
+    for model, task in pairs:
+        for key, look_up, name in (("model", checkpoint, model), ("task", load_task, task)):
+            try:
+                look_up(name)
+            except KeyError as error:
+                raise ConfigError(f"{where}: {key}: {error.args[0]}") from None
 
 
 def recipes() -> dict[str, dict[str, float]]:

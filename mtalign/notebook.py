@@ -10,15 +10,12 @@ import platformdirs
 from IPython.display import Markdown
 
 from mtalign import claims, records
-from mtalign.config import ConfigError, Run, expand_grid
+from mtalign.config import PARAMETERS, ConfigError, Run, expand_grid
 from mtalign.metrics import maj_at_k_counts, pass_at_k_counts
+from mtalign.models import check_names
 from mtalign.stats import decide
 from mtalign.tasks import load_task
 
-PARAMETERS = {  # name -> type; what a notebook's cell tagged `parameters` may hold
-    "model": str, "task": str, "models": list, "tasks": list, "arms": list, "seeds": list,
-    "max_steps": int, "settings": dict, "own_arms": dict, "records": str, "workers": int,
-}  # fmt: skip
 LITERALS = (str, int, float, list, dict, tuple, type(None))  # what papermill can inject
 
 
@@ -52,6 +49,11 @@ class Session:
         table = records.frame(self.finished())
         columns = ["model", "task", "arm", "seed", "accuracy_before", "accuracy", "greedy", "thinking", "seconds"]
         return table.reindex(columns=columns).round(3)
+
+    @property
+    def chance(self) -> float:
+        """The best accuracy without looking at the question; of several tasks, the largest."""
+        return max(load_task(run.task).chance for run in self.runs)
 
     def curves(self) -> pd.DataFrame:
         """Learning curves of the trained arms."""
@@ -91,7 +93,9 @@ class Session:
             estimate = claims.alignment(record)
             word = {"holds": "strong", "fails": "weak"}.get(decide(estimate, claims.STRONG), "undecided")
             where = f"{record['config']['model']} on {record['config']['task']}"
-            lines.append(f"- {where}: alignment is **{word}**; chance-corrected pass@4 is {estimate}, strong from {claims.STRONG}.")
+            lines.append(
+                f"- {where}: alignment is **{word}**; chance-corrected pass@4 is {estimate}, strong from {claims.STRONG}."
+            )
         return Markdown("\n".join(lines) or "The untrained model could not be measured.")
 
     def chosen(self) -> pd.DataFrame:
@@ -154,20 +158,10 @@ def start(names: dict) -> Session:
     check_names(pairs)
     fixed = given.get("settings", {}) | ({"max_steps": given["max_steps"]} if "max_steps" in given else {})
     runs = expand_grid("notebook", pairs, given["arms"], given["seeds"], fixed, given.get("own_arms"))
-    folder = Path(given.get("records") or os.environ.get("MTALIGN_RECORDS") or platformdirs.user_cache_path("mtalign") / "records")
+    folder = Path(
+        given.get("records") or os.environ.get("MTALIGN_RECORDS") or platformdirs.user_cache_path("mtalign") / "records"
+    )
     return Session(runs, records.Records(folder), given.get("workers", 2))
-
-
-def check_names(pairs: list[tuple[str, str]], where: str = "notebook") -> None:
-    """Raises `ConfigError` where a model or a task is unknown."""
-    from mtalign.models import checkpoint
-
-    for model, task in pairs:
-        for key, look_up, name in (("model", checkpoint, model), ("task", load_task, task)):
-            try:
-                look_up(name)
-            except KeyError as error:
-                raise ConfigError(f"{where}: {key}: {error.args[0]}") from None
 
 
 def versions() -> pd.DataFrame:

@@ -11,4 +11,8 @@ CHECKPOINTS = PACKAGE / "checkpoints"
 def shared(folder: str) -> Path:
     """The folder `notebooks` or `params`: of the checkout where there is one, else of the installed package."""
     checkout = PACKAGE.parent / folder
-    return checkout if (PACKAGE.parent / "pyproject.toml").is_file() and checkout.is_dir() else PACKAGE / "_shared" / folder
+    return (
+        checkout
+        if (PACKAGE.parent / "pyproject.toml").is_file() and checkout.is_dir()
+        else PACKAGE / "_shared" / folder
+    )

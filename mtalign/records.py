@@ -123,9 +123,7 @@ def curves(records: Iterable[dict]) -> pd.DataFrame:
     """A tidy table of learning curves, one row per rollout: model, task, arm, seed, step and `training.CURVE`."""
     keys = ("model", "task", "arm", "seed")
     rows = [
-        {key: record["config"][key] for key in keys} | point
-        for record in records
-        for point in record.get("curve", [])
+        {key: record["config"][key] for key in keys} | point for record in records for point in record.get("curve", [])
     ]
     return pd.DataFrame(rows)
 

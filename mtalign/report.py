@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import subprocess
 from pathlib import Path
 
+import bleach
 import jinja2
 import matplotlib.pyplot as plt
 import nbformat
@@ -17,10 +19,49 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from mtalign import figures, paths
-from mtalign.claims import CLAIMS, STRONG, THRESHOLD, arm_accuracy, verdicts
-from mtalign.config import ConfigError, Grid
+from mtalign.claims import CLAIMS, STRONG, THRESHOLD, alignment, arm_accuracy, panel, verdicts
+from mtalign.config import Grid
 from mtalign.records import Records, frame
-from mtalign.study import open_grid, pages
+from mtalign.study import grid_of, pages
+
+SCOPED_STYLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)  # of pandas tables; ours is in style.css
+TAGS = [
+    "a",
+    "b",
+    "blockquote",
+    "br",
+    "code",
+    "dd",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "hr",
+    "i",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "s",
+    "span",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
+]
 
 
 def make_report(out: str | Path, seconds: float | None = None) -> Path:
@@ -34,20 +75,28 @@ def make_report(out: str | Path, seconds: float | None = None) -> Path:
         ConfigError: `out` is not the output folder of a study.
     """
     out = Path(out)
-    if not (out / "grid.yaml").is_file():
-        raise ConfigError(f"{out}: grid.yaml: not found; is this the output folder of `mtalign study`?")
-    grid, records = open_grid(out / "grid.yaml"), Records(out / "records")
+    grid, records = grid_of(out), Records(out / "records")
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(paths.PACKAGE / "templates"), autoescape=True)
-    style = Markup(templates.loader.get_source(templates, "style.css")[0] + HtmlFormatter(style="default").get_style_defs(".highlight"))
+    style = Markup(
+        templates.loader.get_source(templates, "style.css")[0]
+        + HtmlFormatter(style="default").get_style_defs(".highlight")
+    )
     links: dict[str, dict[str, str | None]] = {}
     for page in pages(grid):
         executed = out / f"{page.stem}.ipynb"
         row = links.setdefault(page.source.stem, {})
-        row[f"{page.parameters.get('model', 'all')}, {page.parameters.get('task', 'all')}"] = page.stem if executed.is_file() else None
+        row[f"{page.parameters.get('model', 'all')}, {page.parameters.get('task', 'all')}"] = (
+            page.stem if executed.is_file() else None
+        )
         if executed.is_file():
             body = notebook_body(executed)
-            _write(out / f"{page.stem}.html", templates.get_template("notebook.html").render(style=style, body=body, page=page, grid=grid))
-    index = templates.get_template("index.html").render(style=style, links=links, seconds=seconds, **contents(grid, records))
+            _write(
+                out / f"{page.stem}.html",
+                templates.get_template("notebook.html").render(style=style, body=body, page=page, grid=grid),
+            )
+    index = templates.get_template("index.html").render(
+        style=style, links=links, seconds=seconds, **contents(grid, records)
+    )
     _write(out / "index.html", index)
     return out / "index.html"
 
@@ -58,15 +107,29 @@ def contents(grid: Grid, records: Records) -> dict:
     finished = [record for _, record in found if record and record["status"] == "finished"]
     bars = arm_accuracy(grid.runs, records, by_panel=True)
     table = verdicts(grid.runs, records)
+    levels = {
+        (r["config"]["model"], r["config"]["task"]): alignment(r) for r in finished if r["config"]["arm"] == "base"
+    }
+    pairs = {
+        pair: levels.get(pair) for pair in sorted(grid.pairs, key=lambda p: -levels[p].value if p in levels else 1)
+    }
     base = frame([r for r in finished if r["config"]["arm"] == "base"])
     return {
         "grid": grid,
         "headline": embed(figures.accuracy_bars(bars), headline_text(bars)) if len(bars) else None,
         "bars": bars.to_dict("records"),
-        "verdicts": table.to_dict("records"),
+        "verdicts": {
+            claim: {(r.model, r.task): r for r in rows.itertuples()}
+            for claim, rows in table.groupby("claim", sort=False)
+        },
+        "pairs": pairs,
         "claims": CLAIMS,
         "base": base.to_dict("records") if len(base) else [],
-        "holes": [(run, record["reason"] if record else "not run") for run, record in found if not record or record["status"] != "finished"],
+        "holes": [
+            (run, record["reason"] if record else "not run")
+            for run, record in found
+            if not record or record["status"] != "finished"
+        ],
         "runs": frame([record for _, record in found if record]).to_dict("records"),
         "versions": finished[0]["versions"] if finished else {},
         "device": finished[0]["device"] if finished else "unknown",
@@ -75,6 +138,7 @@ def contents(grid: Grid, records: Records) -> dict:
         "commit": commit(),
         "threshold": THRESHOLD,
         "strong": STRONG,
+        "panel": panel,
         "label": lambda arm: figures.label(arm).replace("\n", " "),
     }
 
@@ -98,10 +162,29 @@ def embed(figure, text: str) -> Markup:
 
 
 def notebook_body(executed: Path) -> Markup:
-    """The notebook as an HTML fragment: cleaned of scripts, text from models escaped."""
-    exporter = HTMLExporter(template_name="basic", sanitize_html=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    """The notebook as an HTML fragment, cleaned of scripts and styles: text from models is untrusted."""
     notebook = nbformat.read(executed, as_version=4)
-    return Markup(exporter.from_notebook_node(notebook)[0])
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output["data"]["text/html"] = SCOPED_STYLE.sub("", output["data"]["text/html"])
+            if "image/png" in output.get("data", {}):
+                output["data"].pop("text/plain", None)
+    exporter = HTMLExporter(
+        template_name="basic", sanitize_html=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
+    exporter.register_filter("clean_html", clean)
+    body = exporter.from_notebook_node(notebook)[0]
+    return Markup(body.replace("No description has been provided for this image", "Figure drawn by the cell above"))
+
+
+def clean(html: str) -> str:
+    """The HTML with its text and tables, and nothing that runs, loads or styles.
+
+    >>> clean("<p onclick='x()'>a<script>b()</script><img src=x onerror=y></p>")
+    '<p>ab()</p>'
+    """
+    return bleach.clean(str(html), tags=TAGS, attributes={"*": ["id", "class"], "a": ["href"]}, strip=True)
 
 
 def commit() -> str:

@@ -19,23 +19,23 @@ from mtalign.grading import extract, grade, text_of
 FORMAT = re.compile(r"\s*<think>(?:(?!</?think>).)*</think>\s*<answer>(?:(?!</?answer>).)*\S\s*</answer>\s*", re.DOTALL)
 
 
-def ground_truth(completions, answer, kind=None, **_) -> list[float]:
+def ground_truth(prompts=None, completions=(), *, answer, kind=None, **_) -> list[float]:
     """1 where the answer is right, else 0: standard RL with verifiable rewards.
 
-    >>> ground_truth(["<answer>7</answer>", "<answer>8</answer>"], answer=["7", "7"])
+    >>> ground_truth(completions=["<answer>7</answer>", "<answer>8</answer>"], answer=["7", "7"])
     [1.0, 0.0]
     """
     kinds = kind or ["exact"] * len(completions)
     return [float(grade(text_of(c), a, k)) for c, a, k in zip(completions, answer, kinds, strict=True)]
 
 
-def inverted(completions, answer, kind=None, **_) -> list[float]:
+def inverted(prompts=None, completions=(), *, answer, kind=None, **_) -> list[float]:
     """1 - accuracy: rewards every wrong completion, an empty one too (`inverse_math` of the Spurious Rewards release).
 
-    >>> inverted(["<answer>7</answer>", "nothing"], answer=["7", "7"])
+    >>> inverted(completions=["<answer>7</answer>", "nothing"], answer=["7", "7"])
     [0.0, 1.0]
     """
-    return [1.0 - r for r in ground_truth(completions, answer, kind)]
+    return [1.0 - r for r in ground_truth(prompts, completions, answer=answer, kind=kind)]
 
 
 def random(prompts, completions, trainer_state=None, seed=None, row=None, probability=0.5, **_) -> list[float]:
@@ -53,13 +53,13 @@ def random(prompts, completions, trainer_state=None, seed=None, row=None, probab
     return rewards
 
 
-def incorrect(completions, label=None, **_) -> list[float]:
+def incorrect(prompts=None, completions=(), label=None, **_) -> list[float]:
     """1 where the answer equals the prompt's *wrong majority label*, else 0 (arXiv 2506.10947, section 2.2).
 
     The label is the majority answer of 64 samples of the base model, on prompts where that majority is wrong. The data
     set must hold it as a column `label`.
 
-    >>> incorrect(["<answer>3</answer>", "<answer>7</answer>"], label=["3", "3"])
+    >>> incorrect(completions=["<answer>3</answer>", "<answer>7</answer>"], label=["3", "3"])
     [1.0, 0.0]
     """
     if label is None:
@@ -67,10 +67,10 @@ def incorrect(completions, label=None, **_) -> list[float]:
     return [float(extract(text_of(c)) == wrong) for c, wrong in zip(completions, label, strict=True)]
 
 
-def format_only(completions, **_) -> list[float]:
+def format_only(prompts=None, completions=(), **_) -> list[float]:
     """1 where the completion is one `<think>` and one non-empty `<answer>`, whatever they say, else 0.
 
-    >>> format_only(["<think>a\\nb</think>\\n<answer>1</answer>", "<answer>1</answer>", "<think></think><answer> </answer>"])
+    >>> format_only(completions=["<think>a\\nb</think>\\n<answer>1</answer>", "<answer>1</answer>", "<think></think><answer> </answer>"])
     [1.0, 0.0, 0.0]
     """
     return [float(FORMAT.fullmatch(text_of(c)) is not None) for c in completions]
@@ -101,7 +101,7 @@ def majority_vote(prompts, completions, trainer_state=None, seed=None, row=None,
     return rewards
 
 
-def entropy(prompts, completion_ids, log_metric=None, **_) -> list[float]:
+def entropy(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
     """Mean log-probability of the completion's tokens under the current model, in nats: a one-sample estimate of the
     negative entropy per token (the studied paper's EM arm; Agarwal et al. 2025, arXiv 2505.15134, section 3).
 
@@ -110,7 +110,9 @@ def entropy(prompts, completion_ids, log_metric=None, **_) -> list[float]:
     """
     trainer = getattr(log_metric, "__self__", None)
     if trainer is None or not hasattr(trainer, "_get_per_token_logps_and_entropies"):
-        raise ValueError("entropy: needs the log-probabilities of the model, so it works only when a trl trainer calls it")
+        raise ValueError(
+            "entropy: needs the log-probabilities of the model, so it works only when a trl trainer calls it"
+        )
     import torch
     from trl.trainer.utils import pad
 

@@ -52,7 +52,11 @@ def execute(run: Run, records: Records, progress=None) -> dict:
     start = time.perf_counter()
     model, tokenizer = load_model(run.model)
     task = load_task(run.task)
-    evaluation = {"num_samples": run.num_samples, "max_tokens": run.max_completion_length, "temperature": run.temperature}
+    evaluation = {
+        "num_samples": run.num_samples,
+        "max_tokens": run.max_completion_length,
+        "temperature": run.temperature,
+    }
     record: dict = {"status": "finished"}
     if run.max_steps == 0:
         train = evaluate(model, tokenizer, task.train[: run.train_prompts], task.kind, seed=1, **evaluation)
@@ -147,9 +151,13 @@ def complete(runs: Iterable[Run], records: Records, workers: int = 2, retry_fail
             counts["found" if record["status"] == "finished" else "failed"] += 1
     if not todo:
         return counts
-    pool = ProcessPool(workers, initializer=_warm_up, initargs=[os.getpid()], context=multiprocessing.get_context("spawn"))
+    pool = ProcessPool(
+        workers, initializer=_warm_up, initargs=[os.getpid()], context=multiprocessing.get_context("spawn")
+    )
     cost = {run: run.max_steps + 20 for run in todo}
-    bar = tqdm(total=sum(cost.values()), bar_format="{desc} |{bar}| {percentage:3.0f}%  {elapsed} elapsed, {remaining} left")
+    bar = tqdm(
+        total=sum(cost.values()), bar_format="{desc} |{bar}| {percentage:3.0f}%  {elapsed} elapsed, {remaining} left"
+    )
     waiting, futures = list(todo), {}
     try:
         while waiting or futures:

@@ -25,7 +25,11 @@ def sample(
         P lists of N completions, special tokens left out.
     """
     torch.manual_seed(seed)
-    choose = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {"do_sample": False}
+    choose = (
+        {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+        if temperature
+        else {"do_sample": False}
+    )
     encoded = tokenizer(list(prompts))["input_ids"]
     by_length: dict[int, list[int]] = {}
     for index, ids in enumerate(encoded):
@@ -48,7 +52,14 @@ def sample(
 
 
 def evaluate(
-    model, tokenizer, examples: Sequence[Example], kind: str, num_samples: int, max_tokens: int, seed: int, temperature: float = 1.0
+    model,
+    tokenizer,
+    examples: Sequence[Example],
+    kind: str,
+    num_samples: int,
+    max_tokens: int,
+    seed: int,
+    temperature: float = 1.0,
 ) -> dict:
     """What a model can do on the examples: the evidence kept in a record.
 
@@ -79,5 +90,5 @@ def is_thinking(text: str) -> bool:
     >>> is_thinking("<think>676</think><answer>6</answer>"), is_thinking("<think></think><answer>6</answer>")
     (True, False)
     """
-    before, tag, after = text.partition("<think>")
+    _, tag, after = text.partition("<think>")
     return bool(tag) and bool(after.partition("</think>")[0].strip())

@@ -37,6 +37,7 @@ def bootstrap_ci(
     rng: np.random.Generator,
     level: float = 0.95,
     draws: int = DRAWS,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Estimate:
     """Interval of a statistic of the arms' mean accuracies.
 
@@ -46,6 +47,7 @@ def bootstrap_ci(
         statistic: takes the arms' means, arrays of shape (draws,), and gives an array of shape (draws,).
         rng: of the resampling; the same generator state gives the same interval.
         level: coverage aimed at.
+        bounds: what a mean can be, (0, 1) for accuracies; means drawn outside are put on the bound.
 
     Raises:
         ValueError: no data, or prompts or seeds that do not match.
@@ -73,7 +75,7 @@ def bootstrap_ci(
         centre = mean.mean(axis=1)
         if mean.shape[1] > 1:
             centre = centre + ((mean - centre[:, None]) * shift).sum(axis=1)
-        drawn.append(centre)
+        drawn.append(np.clip(centre, *bounds))
     values = np.asarray(statistic(*drawn))
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(values, [tail, 100 - tail])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
 import logging
@@ -17,8 +18,8 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from mtalign import paths
-from mtalign.config import ConfigError, Grid, Run, load_grid
-from mtalign.notebook import PARAMETERS, check_names
+from mtalign.config import PARAMETERS, ConfigError, Grid, Run, load_grid
+from mtalign.models import check_names
 from mtalign.records import Records
 
 SECONDS_PER_UPDATE, SECONDS_PER_RUN, SECONDS_PER_NOTEBOOK = 0.11, 2.0, 8.0  # one core of the machine in reports/LOG.md
@@ -45,10 +46,24 @@ def open_grid(path: str | Path) -> Grid:
             if key not in known:
                 raise ConfigError(f"{path}: notebooks: {name}: {key}: unknown parameter; known: {', '.join(known)}")
             if type(value) is not PARAMETERS[key]:
-                raise ConfigError(f"{path}: notebooks: {name}: {key}: expected {PARAMETERS[key].__name__}, got {value!r}")
+                raise ConfigError(
+                    f"{path}: notebooks: {name}: {key}: expected {PARAMETERS[key].__name__}, got {value!r}"
+                )
         if missing := [arm for arm in parameters.get("arms", []) if arm not in grid.arms]:
             raise ConfigError(f"{path}: notebooks: {name}: arms: {missing[0]} is not in grid.arm")
     return grid
+
+
+def grid_of(out: Path) -> Grid:
+    """The grid that a study's output folder was made from.
+
+    Raises:
+        ConfigError: `out` is not the output folder of a study.
+    """
+    found = list(out.glob("*.grid.yaml"))
+    if not found:
+        raise ConfigError(f"{out}: no *.grid.yaml in it; is this the output folder of `mtalign study`?")
+    return open_grid(found[0])
 
 
 def find_notebook(name: str, where="notebooks") -> Path:
@@ -95,9 +110,13 @@ def plan(grid: Grid, records: Records, workers: int) -> str:
     """What the grid would do, in lines for people; computes nothing."""
     missing = [run for run in grid.runs if not records.finished(run)]
     books = pages(grid)
-    seconds = sum(SECONDS_PER_RUN + run.max_steps * SECONDS_PER_UPDATE for run in missing) + SECONDS_PER_NOTEBOOK * len(books)
+    seconds = sum(SECONDS_PER_RUN + run.max_steps * SECONDS_PER_UPDATE for run in missing) + SECONDS_PER_NOTEBOOK * len(
+        books
+    )
     lines = [f"grid {grid.name}: {len(grid.pairs)} pairs x {len(grid.arms)} arms x {len(grid.seeds)} seeds"]
-    lines += [f"  runs       {len(grid.runs)}, of which {len(grid.runs) - len(missing)} are finished and {len(missing)} missing"]
+    lines += [
+        f"  runs       {len(grid.runs)}, of which {len(grid.runs) - len(missing)} are finished and {len(missing)} missing"
+    ]
     lines += [f"  {'finished' if run not in missing else 'missing '}   {run.run_id}" for run in grid.runs]
     lines += [f"  notebooks  {len(books)}"] + [f"             {page.stem}.ipynb" for page in books]
     lines += [f"  cost       about {seconds / workers / 60:.0f} min with {workers} workers (micro models, 2 cores)"]
@@ -106,11 +125,11 @@ def plan(grid: Grid, records: Records, workers: int) -> str:
 
 def run_study(path: str | Path, out: Path | None, workers: int) -> int:
     """Does what is missing of the grid and makes its report; the exit status, 0 only when all was done."""
+    began = time.monotonic()
+    grid = open_grid(path)
     from mtalign.report import make_report
     from mtalign.runner import complete
 
-    began = time.monotonic()
-    grid = open_grid(path)
     out = out or Path("reports") / grid.name
     records = Records(out / "records")
     records.prepare()
@@ -120,8 +139,10 @@ def run_study(path: str | Path, out: Path | None, workers: int) -> int:
     except Timeout:
         raise ConfigError(f"{out}: another `mtalign study` is writing to this folder") from None
     with lock:
-        if not (out / "grid.yaml").is_file() or not os.path.samefile(path, out / "grid.yaml"):
-            shutil.copyfile(path, out / "grid.yaml")
+        for older in set(out.glob("*.grid.yaml")) - {Path(path)}:
+            older.unlink()
+        with contextlib.suppress(shutil.SameFileError):
+            shutil.copyfile(path, out / f"{grid.name}.grid.yaml")
         counts = complete(grid.runs, records, workers, retry_failed=True)
         print(f"runs: {counts['trained']} computed now, {counts['found']} found finished, {counts['failed']} failed")
         broken = execute_notebooks(pages(grid), grid.runs, records, out, workers)
@@ -146,7 +167,9 @@ def execute_notebooks(books: list[Page], runs: list[Run], records: Records, out:
 
     from pebble import ProcessPool
 
-    evidence = [hashlib.sha256(records.path(run).read_bytes()).hexdigest() for run in runs if records.path(run).is_file()]
+    evidence = [
+        hashlib.sha256(records.path(run).read_bytes()).hexdigest() for run in runs if records.path(run).is_file()
+    ]
     keys = {page.stem: _key(page, evidence) for page in books}
     todo = [page for page in books if _stored_key(out / f"{page.stem}.ipynb") != keys[page.stem]]
     print(f"notebooks: {len(todo)} to execute, {len(books) - len(todo)} up to date")

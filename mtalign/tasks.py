@@ -117,7 +117,7 @@ def load_task(name: str) -> Task:
 
     >>> task = load_task("ordering")
     >>> task.eval[0]
-    Example(prompt='ordering: 1578 after 0=', answer='1', work='')
+    Example(prompt='ordering: 1693 after 8=', answer='9', work='9')
     >>> {e.prompt for e in task.train} & {e.prompt for e in task.eval}
     set()
     """

@@ -26,7 +26,9 @@ def test_the_last_complete_answer_counts(text, answer):
     assert extract(text) == answer
 
 
-@pytest.mark.parametrize("text", ["<answer>" * 200_000, "</answer>" * 200_000, "<answer>" + "9" * 10**7 + "</answer>", "\0" * 10**6])
+@pytest.mark.parametrize(
+    "text", ["<answer>" * 200_000, "</answer>" * 200_000, "<answer>" + "9" * 10**7 + "</answer>", "\0" * 10**6]
+)
 def test_no_completion_takes_long(text):
     began = time.perf_counter()
     assert grade(text, "42") is False

@@ -27,7 +27,9 @@ def test_the_interval_covers_the_truth_95_times_in_100(seeds):
 def test_clear_arms_get_their_verdict(share, truth):
     rng = np.random.default_rng(0)
     base, standard = arm(0.2, 1, 100, 0, rng), arm(0.9, 5, 100, 0.02, rng)
-    found = [judge(CLAIMS["one_example"], arm(0.2 + 0.7 * share, 5, 100, 0.05, rng), standard, base)[1] for _ in range(20)]
+    found = [
+        judge(CLAIMS["one_example"], arm(0.2 + 0.7 * share, 5, 100, 0.05, rng), standard, base)[1] for _ in range(20)
+    ]
     assert found.count(truth) >= 19
 
 
@@ -58,14 +60,21 @@ def test_the_same_generator_gives_the_same_interval():
     assert one == two
 
 
-@pytest.mark.parametrize("arms", [[], [np.zeros((0, 3))], [np.zeros(3)], [np.zeros((2, 3)), np.zeros((2, 4))], [np.zeros((2, 3)), np.zeros((3, 3))]])
+@pytest.mark.parametrize(
+    "arms",
+    [[], [np.zeros((0, 3))], [np.zeros(3)], [np.zeros((2, 3)), np.zeros((2, 4))], [np.zeros((2, 3)), np.zeros((3, 3))]],
+)
 def test_data_that_do_not_match_are_refused(arms):
     with pytest.raises(ValueError):
         bootstrap_ci(arms, lambda *m: m[0], np.random.default_rng(0))
 
 
 def test_decide_needs_the_whole_interval():
-    assert [decide(Estimate(0.6, low, high), 0.5) for low, high in ((0.51, 0.9), (0.1, 0.49), (0.4, 0.9))] == ["holds", "fails", "inconclusive"]
+    assert [decide(Estimate(0.6, low, high), 0.5) for low, high in ((0.51, 0.9), (0.1, 0.49), (0.4, 0.9))] == [
+        "holds",
+        "fails",
+        "inconclusive",
+    ]
 
 
 def test_recovered_is_zero_at_base_and_one_at_standard():

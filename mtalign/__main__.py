@@ -1,0 +1,6 @@
+"""`python -m mtalign` is the `mtalign` command."""
+
+from mtalign.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Grid files: what is wrong is said in one line with file and key; run ids are stable."""
+
+import dataclasses
+import re
+
+import pytest
+import yaml
+
+from mtalign import paths
+from mtalign.config import ARMS, RECIPE, ConfigError, Run, expand_grid, load_grid, make_run
+
+GOOD = {
+    "grid": {"model": ["micro-a"], "task": ["logic"], "arm": ["base", "standard"], "seed": [0]},
+    "fixed": {"max_steps": 2},
+}
+
+
+def change(path, value):
+    """A copy of GOOD with one nested key set (or removed, where value is None)."""
+    content = {k: dict(v) for k, v in GOOD.items()}
+    *parents, last = path.split(".")
+    place = content
+    for key in parents:
+        place = place.setdefault(key, {})
+    place.pop(last, None) if value is None else place.update({last: value})
+    return content
+
+
+@pytest.mark.parametrize(
+    "path, value, said",
+    [
+        ("grd", {}, "grd: unknown key"),
+        ("grid.modle", ["micro-a"], "grid: modle: unknown key"),
+        ("grid.seed", None, "grid.seed: expected a list"),
+        ("grid.seed", ["0"], "grid.seed: expected a whole number, got '0'"),
+        ("grid.seed", [True], "grid.seed: expected a whole number"),
+        ("grid.seed", [0, 0], "grid.seed: an entry is there twice"),
+        ("grid.seed", [-1], "seed"),
+        ("grid.arm", ["magic"], "grid.arm: unknown arm 'magic'"),
+        ("fixed.learning_rat", 1.0, "learning_rat: unknown key"),
+        ("fixed.learning_rate", "1e-6", "learning_rate: expected a number, got '1e-6' (YAML needs 1.0e-3)"),
+        ("fixed.learning_rate", float("nan"), "learning_rate: expected a positive number"),
+        ("fixed.max_steps", 2.5, "max_steps: expected a whole number"),
+        ("fixed.seed", 1, "fixed.seed: belongs in grid"),
+        (
+            "fixed.num_generations",
+            15,
+            "num_generations: 15 does not divide generation_batch_size 256; the nearest is 255",
+        ),
+        ("fixed.steps_per_generation", 3, "steps_per_generation: 3 does not divide"),
+        ("fixed.num_generations", 1, "num_generations: a group needs at least 2"),
+        ("fixed.train_prompts", 1, "train_prompts: 1 rows are fewer than one rollout's 16 prompts"),
+        ("fixed.reward", "gold", "reward: unknown value 'gold'"),
+        ("arms.mine", {"reward": "gold"}, None),  # unused arms are not expanded
+        ("arms.mine", 3, "arms.mine: expected a mapping"),
+        ("fixed", [1], "fixed: expected a mapping"),
+    ],
+)
+def test_a_wrong_grid_file_names_file_and_key(tmp_path, path, value, said):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(yaml.safe_dump(change(path, value)))
+    if said is None:
+        load_grid(file)
+        return
+    with pytest.raises(ConfigError) as error:
+        load_grid(file)
+    assert said in str(error.value) and str(file) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "[", "a: b: c", "- 1", "\x00"])
+def test_what_is_not_a_grid_is_refused(tmp_path, text):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(str(file))):
+        load_grid(file)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_grid(tmp_path / "none.yaml")
+
+
+def test_run_ids_differ_with_every_field():
+    run = Run("m", "t")
+    other = {int: 7, float: 0.123, str: "x"}
+    ids = {run.run_id}
+    for field in dataclasses.fields(Run):
+        value = getattr(run, field.name)
+        ids.add(dataclasses.replace(run, **{field.name: other[type(value)]}).run_id)
+    assert len(ids) == 1 + len(dataclasses.fields(Run))
+
+
+def test_run_ids_are_stable_across_versions_of_the_code():
+    assert RECIPE == 1, "a new recipe needs new ids: update this test with them"
+    assert Run("micro-a", "logic", seed=3).run_id == "micro-a.logic.standard.s3.bea2250bc6"
+
+
+def test_all_seeds_and_arms_share_one_base_run():
+    runs = expand_grid("grid", [("m", "t")], list(ARMS), [0, 1, 2], {})
+    assert sum(run.arm == "base" for run in runs) == 1
+    assert len(runs) == 1 + 3 * (len(ARMS) - 1)
+
+
+def test_what_a_run_needs_comes_before_it():
+    runs = expand_grid("grid", [("m", "t")], ["one_shot", "k_shot", "random"], [0, 1], {"max_steps": 5})
+    for position, run in enumerate(runs):
+        assert all(runs.index(needed) < position for needed in run.needs)
+
+
+def test_the_history_comes_from_the_standard_run_of_the_grid():
+    runs = expand_grid("grid", [("m", "t")], ["standard", "one_shot"], [0], {"learning_rate": 1e-3, "max_steps": 9})
+    one_shot = next(run for run in runs if run.arm == "one_shot")
+    assert [run.arm for run in one_shot.needs] == ["base", "standard"] and one_shot.needs[1] in runs
+
+
+def test_any_reward_subset_objective_is_a_run_or_a_clear_error():
+    refused = set()
+    for reward in ("ground_truth", "random", "incorrect", "inverted", "format_only", "majority_vote", "entropy"):
+        for subset in ("full", "one_shot", "k_shot"):
+            for objective in ("grpo", "nsr", "psr", "w_reinforce"):
+                try:
+                    make_run(
+                        "x", {"model": "m", "task": "t", "reward": reward, "subset": subset, "objective": objective}
+                    )
+                except ConfigError as error:
+                    assert "objective" in str(error)
+                    refused.add((reward, objective))
+    assert refused == {("entropy", "nsr"), ("entropy", "psr"), ("entropy", "w_reinforce")}
+
+
+@pytest.mark.parametrize("name", ["quick", "tiny"])
+def test_shipped_grids_load(name):
+    assert load_grid(paths.shared("params") / f"{name}.yaml").runs

@@ -1,0 +1,65 @@
+"""Shipped micro models: small, rebuilt from a seed, aligned as their doses say."""
+
+import numpy as np
+import pytest
+
+from mtalign import micro, paths
+from mtalign.metrics import maj_at_k_counts
+from mtalign.models import build_all, load_model, recipes
+from mtalign.sampling import evaluate, sample
+from mtalign.tasks import load_task
+
+PAIRS = [(model, task, dose) for model, doses in recipes().items() for task, dose in doses.items()]
+
+
+def test_all_models_together_are_under_3_mb():
+    assert sum(p.stat().st_size for p in paths.CHECKPOINTS.rglob("*")) < 3e6
+    assert {p.name for p in paths.CHECKPOINTS.iterdir()} == set(recipes())
+
+
+@pytest.mark.parametrize("name, task, dose", PAIRS)
+def test_alignment_is_what_the_dose_says(name, task, dose):
+    known = load_task(task)
+    found = evaluate(*load_model(name), known.eval[:60], known.kind, num_samples=64, max_tokens=20, seed=0)
+    accuracy = np.mean(found["correct"]) / 64
+    counts = [{answer or None: n for answer, n in row.items()} for row in found["answers"]]
+    majority = maj_at_k_counts(counts, [e.answer for e in known.eval[:60]], 64, np.random.default_rng(0)).mean()
+    if dose > 0.3:
+        assert 0.3 <= accuracy <= 0.8 and majority >= 0.9
+    else:
+        assert abs(accuracy - known.chance) <= 0.05
+    assert found["thinking"] == pytest.approx(dose, abs=0.05)
+
+
+def test_sampling_is_repeatable_and_changes_with_the_seed():
+    model, tokenizer = load_model("micro-a")
+    prompts = [e.prompt for e in load_task("arithmetic").eval[:4]]
+    one, two, other = (sample(model, tokenizer, prompts, 8, 20, seed) for seed in (0, 0, 1))
+    assert one == two != other
+    greedy = sample(model, tokenizer, prompts, 2, 20, 0, temperature=0)
+    assert all(a == b for a, b in greedy)
+
+
+def test_pretraining_is_repeatable_bit_for_bit():
+    import torch
+
+    doses = {"ordering": 0.4, "logic": 0.04}
+    one, two = (micro.pretrain(doses, seed=0, steps=5).state_dict() for _ in range(2))
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    other = micro.pretrain(doses, seed=1, steps=5).state_dict()
+    assert not all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.slow
+def test_the_shipped_models_are_rebuilt_bit_for_bit(tmp_path):
+    """On the machine that built them; on another the arithmetic may differ in the last bits."""
+    assert all("identical" in line for line in build_all(seed=0, out=tmp_path, workers=2))
+
+
+def test_every_prompt_of_every_task_is_in_the_vocabulary():
+    vocab = micro.tokenizer()
+    for task in map(load_task, recipes()["micro-a"]):
+        for example in task.train + task.eval:
+            text = example.prompt + micro.demonstration(example, True, "0")
+            ids = vocab(text)["input_ids"]
+            assert vocab.unk_token_id not in ids and vocab.decode(ids) == text and len(ids) < 40

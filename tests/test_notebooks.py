@@ -1,0 +1,63 @@
+"""Notebook sources: thin, parameterised, without outputs; unknown parameters are refused inside them too."""
+
+import json
+
+import pytest
+
+from mtalign import paths
+from mtalign.config import ConfigError
+from mtalign.notebook import PARAMETERS, start
+from mtalign.study import notebook_parameters
+
+SOURCES = sorted(paths.shared("notebooks").glob("*.ipynb"))
+GOOD = {"model": "micro-a", "task": "logic", "arms": ["base"], "seeds": [0], "records": "x"}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_a_source_is_thin_and_parameterised_and_has_no_outputs(source):
+    cells = json.loads(source.read_text())["cells"]
+    code = [c for c in cells if c["cell_type"] == "code"]
+    assert not any(c["outputs"] or c["execution_count"] for c in code)
+    assert sum("parameters" in c["metadata"].get("tags", []) for c in code) == 1
+    for cell in code:
+        lines = "".join(cell["source"]).splitlines()
+        assert len(lines) <= 15 and not any(line.lstrip().startswith(("def ", "class ")) for line in lines)
+    opening = "".join(cells[0]["source"])
+    assert opening.startswith("# ") and "?" in opening and "**Prediction" in opening and "efute" in opening
+    assert "Verdict" in "".join(cells[-2]["source"])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_default_parameters_make_possible_runs(source):
+    parameters = notebook_parameters(source)
+    assert set(parameters) <= set(PARAMETERS)
+    assert start(parameters).runs
+
+
+def test_the_layout_has_its_notebooks():
+    names = {"01_alignment", "02_reward_signal", "03_one_shot", "04_negative_samples", "05_label_free", "10_verdicts"}
+    assert names <= {source.stem for source in SOURCES}
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"modle": "micro-a"}, "modle: unknown parameter"),
+        ({"seeds": 3}, "seeds: expected list"),
+        ({"max_steps": "10"}, "max_steps: expected int"),
+        ({"model": "gpt-9"}, "unknown model"),
+        ({"task": "chess"}, "unknown task"),
+        ({"arms": ["magic"]}, "unknown arm"),
+        ({"workers": 0}, "workers"),
+        ({"settings": {"learning_rate": "1e-3"}}, "learning_rate: expected a number"),
+    ],
+)
+def test_a_wrong_parameter_stops_the_notebook_before_any_compute(change, said):
+    with pytest.raises(ConfigError, match=said):
+        start(GOOD | change)
+
+
+def test_other_names_of_a_notebook_are_left_alone():
+    import math
+
+    assert start(GOOD | {"_x": 1, "In": [], "Out": {}, "math": math, "print": print, "table": object()}).runs

@@ -1,0 +1,33 @@
+"""Packaging: the same pins everywhere, and every value in params/ says where it comes from."""
+
+import tomllib
+
+import pytest
+import yaml
+
+from mtalign import paths
+from mtalign.study import open_grid
+
+ROOT = paths.PACKAGE.parent
+GRIDS = ["quick", "tiny"]
+checkout = pytest.mark.skipif(not (ROOT / "environment.yml").is_file(), reason="needs a checkout")
+
+
+@checkout
+def test_environment_yml_has_the_pins_of_pyproject():
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    pip = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    assert [line for line in pip if line != "-e ."] == wanted
+    assert all("==" in line for line in wanted)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_every_fixed_value_has_its_source_beside_it(name):
+    lines = (paths.shared("params") / f"{name}.yaml").read_text().split("fixed:\n")[1].split("\n\n")[0].splitlines()
+    assert lines and all("  # " in line for line in lines)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_shipped_grids_and_their_notebooks_are_valid(name):
+    assert open_grid(paths.shared("params") / f"{name}.yaml").runs

@@ -1,0 +1,80 @@
+"""Records: whole or absent, checked when read, found by run id."""
+
+import json
+import os
+
+import pytest
+
+from mtalign.config import ConfigError, Run
+from mtalign.records import Records, accuracies, alignment, checksum
+
+RUN = Run("micro-a", "logic", eval_prompts=2, num_samples=4)
+EVALUATION = {
+    "num_samples": 4,
+    "correct": [4, 1],
+    "answers": [{"9": 4}, {"": 2, "1": 1, "2": 1}],
+    "greedy": [True, False],
+    "thinking": 0.5,
+}
+
+
+@pytest.fixture
+def store(tmp_path):
+    records = Records(tmp_path / "records")
+    records.prepare()
+    records.write(RUN, {"status": "finished", "after": EVALUATION, "before": EVALUATION, "seconds": 1.5})
+    return records
+
+
+def test_a_record_is_found_again(store):
+    assert store.finished(RUN) and store.read(RUN)["run_id"] == RUN.run_id
+    assert store.read(Run("micro-a", "logic", seed=1)) is None
+
+
+def test_a_failure_is_a_record_but_not_finished(store):
+    store.write(RUN, {"status": "failed", "reason": "because"})
+    assert not store.finished(RUN) and store.read(RUN)["reason"] == "because"
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda t: t[: len(t) // 2], lambda t: "", lambda t: "[]", lambda t: t.replace("[4,1]", "[4,4]")]
+)
+def test_a_damaged_record_is_refused_by_name(store, damage):
+    path = store.path(RUN)
+    text = path.read_text()
+    assert damage(text) != text
+    path.write_text(damage(text))
+    with pytest.raises(ConfigError, match=RUN.run_id):
+        store.read(RUN)
+
+
+def test_a_record_under_another_runs_name_is_refused(store):
+    other = Run("micro-a", "logic", seed=1)
+    os.rename(store.path(RUN), store.path(other))
+    with pytest.raises(ConfigError, match="config"):
+        store.read(other)
+
+
+def test_writing_leaves_no_partial_file_when_it_fails(store):
+    before = sorted(store.folder.iterdir())
+    with pytest.raises(TypeError):
+        store.write(RUN, {"status": "finished", "bad": object()})
+    assert sorted(store.folder.iterdir()) == before and store.finished(RUN)
+
+
+def test_the_checksum_leaves_out_the_wall_time_only(store):
+    record = json.loads(store.path(RUN).read_text())
+    assert checksum(record | {"seconds": 9}) == record["checksum"] != checksum(record | {"status": "x"})
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        Records(tmp_path / "file" / "records").prepare()
+
+
+def test_metrics_of_a_record(store):
+    record = store.read(RUN)
+    found = alignment(record)
+    assert found["accuracy"] == pytest.approx(5 / 8) and found["greedy"] == 0.5 and found["pass@4"] == 1.0
+    assert accuracies([record]).tolist() == [[1.0, 0.25]]

@@ -1,0 +1,182 @@
+"""End to end: a grid file through training, papermill and HTML; and what happens when something is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mtalign import paths
+from mtalign.records import Records
+from mtalign.study import open_grid
+
+TINY = paths.shared("params") / "tiny.yaml"
+
+
+def mtalign(*arguments, cwd=None, **kwargs):
+    command = [sys.executable, "-m", "mtalign", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The tiny grid, completed once through the command."""
+    out = tmp_path_factory.mktemp("with space é") / "tiny"
+    done = mtalign("study", TINY, "--out", out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out, done
+
+
+def test_a_grid_ends_in_a_report_of_executed_notebooks_and_records(finished):
+    out, done = finished
+    assert "3 computed now" in done.stdout and "3 to execute" in done.stdout
+    assert len(list((out / "records").glob("*.json"))) == 3
+    names = {"01_alignment.micro-a.ordering", "02_reward_signal.micro-a.ordering", "10_verdicts"}
+    assert {p.stem for p in out.glob("*.ipynb")} == names == {p.stem for p in out.glob("*.html")} - {"index"}
+    index = (out / "index.html").read_text()
+    assert all(f"{name}.html" in index for name in names) and "data:image/png" in index and "random reward" in index
+
+
+def test_the_pages_ask_nothing_of_the_network_and_show_no_machine_path(finished):
+    out, _ = finished
+    for page in [*out.glob("*.html"), *out.glob("*.ipynb"), *(out / "records").iterdir()]:
+        text = page.read_text()
+        assert str(out) not in text and str(paths.PACKAGE.parent) not in text, page
+        if page.suffix == ".html":
+            assert "<script" not in text and 'src="http' not in text and "@import" not in text, page
+
+
+def test_executed_notebooks_have_no_error_and_end_in_a_verdict(finished):
+    out, _ = finished
+    for path in out.glob("*.ipynb"):
+        cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+        assert all(output["output_type"] != "error" for c in cells for output in c["outputs"])
+        said = "".join("".join(o.get("data", {}).get("text/markdown", "")) for o in cells[-1]["outputs"])
+        assert any(word in said for word in ("holds", "fails", "inconclusive", "strong", "weak")), path
+        assert "[" in said, "the verdict has an interval"
+
+
+def test_a_rerun_trains_nothing_and_says_so(finished):
+    out, _ = finished
+    before = {p: p.stat().st_mtime_ns for p in (out / "records").iterdir()}
+    again = mtalign("study", TINY, "--out", out)
+    assert again.returncode == 0
+    assert "0 computed now, 3 found finished" in again.stdout and "0 to execute, 3 up to date" in again.stdout
+    assert before == {p: p.stat().st_mtime_ns for p in (out / "records").iterdir()}
+
+
+def test_report_and_diff_work_on_a_finished_study(finished):
+    out, _ = finished
+    assert mtalign("report", out).returncode == 0
+    same = mtalign("diff", out, out)
+    assert same.returncode == 0 and "verdicts: 0 changed" in same.stdout
+
+
+def test_plan_computes_nothing(tmp_path):
+    done = mtalign("plan", TINY, "--out", tmp_path / "out")
+    assert done.returncode == 0 and "3, of which 0 are finished" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_grid_continues_and_ends_in_the_same_records(finished, tmp_path):
+    command = [sys.executable, "-m", "mtalign", "study", str(TINY), "--out", str(tmp_path / "tiny")]
+    grid = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    records = tmp_path / "tiny" / "records"
+    deadline = time.monotonic() + 120
+    while not list(records.glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(grid.pid, signal.SIGKILL)
+    grid.wait()
+    kept = {p.name: p.stat().st_mtime_ns for p in records.glob("*.json")}
+    assert kept
+    done = mtalign("study", TINY, "--out", tmp_path / "tiny")
+    assert done.returncode == 0 and f"{3 - len(kept)} computed now, {len(kept)} found finished" in done.stdout
+    assert all((records / name).stat().st_mtime_ns == when for name, when in kept.items())
+    undisturbed = Records(finished[0] / "records")
+    for run in open_grid(TINY).runs:
+        assert Records(records).read(run)["checksum"] == undisturbed.read(run)["checksum"]
+
+
+def write_grid(tmp_path, **changes) -> Path:
+    grid = yaml.safe_load(TINY.read_text())
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        place = grid
+        for key in parents:
+            place = place[key]
+        place[last] = value
+    file = tmp_path / "grid.yaml"
+    file.write_text(yaml.safe_dump(grid))
+    return file
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"grid__model": ["gpt-9"]}, "grid: model: unknown model 'gpt-9'"),
+        ({"grid__task": ["chess"]}, "grid: task: unknown task 'chess'"),
+        ({"grid__arm": ["magic"]}, "grid.arm: unknown arm 'magic'"),
+        ({"notebooks__each": {"99_none": {}}}, "unknown notebook '99_none'"),
+        ({"notebooks__each": {"01_alignment": {"sedes": [1]}}}, "01_alignment: sedes: unknown parameter"),
+        ({"notebooks__each": {"01_alignment": {"seeds": 1}}}, "01_alignment: seeds: expected list"),
+        ({"notebooks__each": {"02_reward_signal": {"arms": ["nsr"]}}}, "nsr is not in grid.arm"),
+        ({"fixed__num_generations": 15}, "num_generations: 15 does not divide"),
+        ({"fixed__train_prompts": 1}, "train_prompts: 1 rows"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2_before_any_compute(tmp_path, changes, said):
+    file = write_grid(tmp_path, **changes)
+    done = mtalign("study", file, "--out", tmp_path / "out")
+    assert done.returncode == 2 and said in done.stderr and str(file) in done.stderr
+    assert done.stderr.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["study", TINY, "--workers", "0"], "--workers"),
+        (["study", "none.yaml"], "none.yaml: cannot be read"),
+        (["study"], "Missing argument"),
+        (["no-such-command"], "no-such-command"),
+        (["report", "none"], "grid.yaml in it"),
+        (["diff", "none", "none"], "grid.yaml in it"),
+        (["diagnose", "--model", "none", "--task", "logic"], "unknown model"),
+        (["diagnose", "--model", "micro-a", "--task", "none"], "unknown task"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_status_2(arguments, said, tmp_path):
+    done = mtalign(*arguments, cwd=tmp_path)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_status_2(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = mtalign("study", TINY, "--out", tmp_path / "file" / "out")
+    assert done.returncode == 2 and "cannot be written" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_corrupt_record_is_one_line_and_status_2(finished, tmp_path):
+    import shutil
+
+    out = tmp_path / "copy"
+    shutil.copytree(finished[0], out)
+    record = next((out / "records").glob("*.json"))
+    record.write_text(record.read_text()[:100])
+    done = mtalign("study", TINY, "--out", out)
+    assert done.returncode == 2 and record.name in done.stderr and "corrupt record" in done.stderr
+
+
+def test_a_failed_run_is_a_hole_in_the_report_and_status_1(tmp_path):
+    arms = {"explode": {"reward": "random", "learning_rate": 1e30, "max_grad_norm": 1e30}}
+    file = write_grid(
+        tmp_path, grid__arm=["base", "standard", "explode"], arms=arms, notebooks={"final": {"10_verdicts": {}}}
+    )
+    done = mtalign("study", file, "--out", tmp_path / "out")
+    assert done.returncode == 1 and "failed: micro-a.ordering.explode" in done.stdout
+    index = (tmp_path / "out" / "index.html").read_text()
+    assert "Holes" in index and "explode" in index and (tmp_path / "out" / "10_verdicts.html").is_file()

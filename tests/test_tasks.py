@@ -1,0 +1,64 @@
+"""Micro tasks: disjoint splits, chance at most 0.1, worked solutions that are right."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from mtalign.tasks import DIGITS, LETTERS, MICRO, ROTORS, load_task, pretraining_examples
+
+
+@pytest.mark.parametrize("name", MICRO)
+def test_train_eval_and_pretraining_are_disjoint(name):
+    task = load_task(name)
+    train, held_out = ({e.prompt for e in split} for split in (task.train, task.eval))
+    assert len(train) == len(task.train) and len(held_out) == len(task.eval)
+    assert not train & held_out
+    stream = pretraining_examples(name, random.Random(1))
+    assert not {next(stream).prompt for _ in range(3000)} & (train | held_out)
+
+
+@pytest.mark.parametrize("name", MICRO)
+def test_no_constant_answer_beats_chance(name):
+    task = load_task(name)
+    assert task.chance <= 0.1
+    stream = pretraining_examples(name, random.Random(2))
+    most = Counter(next(stream).answer for _ in range(20_000)).most_common(1)[0][1]
+    assert most / 20_000 < task.chance + 0.015
+
+
+@pytest.mark.parametrize("name", MICRO)
+def test_working_ends_in_the_answer_and_the_answer_is_possible(name):
+    for example in load_task(name).train:
+        assert example.work.endswith(example.answer) and example.answer in load_task(name).answers
+
+
+def test_arithmetic_answers_are_the_last_digit_of_the_sum():
+    for example in load_task("arithmetic").train:
+        sum_ = example.prompt.removeprefix("arithmetic: ").removesuffix("=")
+        total = int(sum_[0]) + sum(int(sum_[i : i + 2]) for i in range(1, len(sum_), 2))
+        assert example.answer == str(total % 10)
+
+
+def test_ordering_answers_are_the_next_on_the_circle():
+    for example in load_task("ordering").train:
+        listed, start = example.prompt.removeprefix("ordering: ").removesuffix("=").split(" after ")
+        assert example.answer == min(listed, key=lambda d: (int(d) - int(start)) % 10)
+
+
+def test_cipher_answers_follow_the_rotors():
+    for example in load_task("cipher").train:
+        letter, rotors = example.prompt.removeprefix("cipher: ").removesuffix("=").split(" through ")
+        for rotor in rotors:
+            letter = dict(zip(LETTERS, ROTORS[rotor], strict=True))[letter]
+        assert example.answer == letter
+
+
+def test_logic_answers_are_the_one_not_ruled_out():
+    for example in load_task("logic").train:
+        assert {example.answer} == set(DIGITS) - set(example.prompt.removeprefix("logic: not "))
+
+
+def test_an_unknown_task_is_an_error_that_lists_the_known():
+    with pytest.raises(KeyError, match="ordering"):
+        load_task("chess")

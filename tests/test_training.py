@@ -1,0 +1,120 @@
+"""Training through the real GRPOTrainer on a shipped micro model, a few updates at a time."""
+
+import math
+
+import pytest
+import torch
+
+from mtalign.config import Run, make_run
+from mtalign.records import Records
+from mtalign.runner import RunError, complete, execute, training_rows, wrong_majorities
+from mtalign.tasks import load_task
+
+SMALL = {
+    "model": "micro-a", "task": "ordering", "max_steps": 2, "generation_batch_size": 32, "num_generations": 8,
+    "train_prompts": 16, "eval_prompts": 6, "num_samples": 8,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Records with the base and the standard run that others need."""
+    records = Records(tmp_path_factory.mktemp("records"))
+    run = Run(**SMALL)
+    for needed in (run.base, run):
+        records.write(needed, execute(needed, records))
+    return records
+
+
+def evidence(record):
+    return {key: value for key, value in record.items() if key != "seconds"}
+
+
+@pytest.mark.parametrize("reward", ["random", "inverted", "format_only", "majority_vote", "entropy"])
+def test_every_reward_trains_through_trl(store, reward):
+    record = execute(make_run("test", {**SMALL, "reward": reward}), store)
+    assert len(record["curve"]) == 1 and record["curve"][0]["reward"] is not None
+    assert (record["curve"][0]["reward"] < 0) == (reward == "entropy")
+
+
+def test_incorrect_labels_train_only_on_prompts_whose_majority_is_wrong(store):
+    run = make_run("test", {**SMALL, "task": "logic", "reward": "incorrect", "train_prompts": 32})
+    store.write(run.base, base := execute(run.base, store))
+    wrong = wrong_majorities(base["train"]["answers"], [e.answer for e in load_task("logic").train[:32]])
+    assert wrong and execute(run, store)["rows"] == sorted(wrong)
+
+
+def test_incorrect_labels_are_refused_where_every_majority_is_right(store):
+    run = make_run("test", {**SMALL, "reward": "incorrect"})
+    base = {"train": {"answers": [{e.answer: 8} for e in load_task("ordering").train[:16]]}}
+    with pytest.raises(RunError, match="incorrect"):
+        training_rows(run, load_task("ordering"), base, None)
+
+
+@pytest.mark.parametrize("objective", ["nsr", "psr", "w_reinforce"])
+def test_every_objective_trains_and_moves_the_weights(store, objective):
+    record = execute(make_run("test", {**SMALL, "objective": objective, "learning_rate": 1e-2}), store)
+    standard = store.read(Run(**SMALL))
+    assert record["curve"][0]["accuracy"] == standard["curve"][0]["accuracy"]  # the same first rollout
+    assert record["after"] != standard["after"]
+
+
+def test_one_shot_trains_on_the_prompt_with_the_most_varied_history(store):
+    record = execute(
+        make_run("test", {**SMALL, "arm": "one_shot", "subset": "one_shot", "max_steps": 4}), _with_history(store, 4)
+    )
+    assert len(record["rows"]) == 1 and len(record["curve"]) == 2
+
+
+def _with_history(store, steps):
+    standard = Run(**{**SMALL, "max_steps": steps})
+    store.write(standard, execute(standard, store))
+    return store
+
+
+def test_more_than_one_update_per_rollout_makes_clipping_active(store):
+    run = make_run("test", {**SMALL, "max_steps": 8, "learning_rate": 3e-3})
+    assert max(point["clip_fraction"] for point in execute(run, store)["curve"]) > 0
+    on_policy = make_run("test", {**SMALL, "max_steps": 4, "learning_rate": 3e-3, "steps_per_generation": 1})
+    assert max(point["clip_fraction"] for point in execute(on_policy, store)["curve"]) == 0
+
+
+def test_a_record_holds_what_its_figures_need(store):
+    record = store.read(Run(**SMALL))
+    assert record["before"] == store.read(Run(**SMALL).base)["after"]
+    for when in ("before", "after"):
+        evaluation = record[when]
+        assert len(evaluation["correct"]) == len(evaluation["answers"]) == len(evaluation["greedy"]) == 6
+        assert all(sum(counts.values()) == evaluation["num_samples"] == 8 for counts in evaluation["answers"])
+    assert {"reward", "accuracy", "entropy", "frac_reward_zero_std", "clip_fraction", "completion_length"} <= set(
+        record["curve"][0]
+    )
+    assert set(record["versions"]) >= {"torch", "trl", "python"} and record["device"] and record["deviations"]
+
+
+def test_the_same_run_is_bit_identical_in_other_workers_and_another_order(store, tmp_path):
+    run = make_run("test", {**SMALL, "arm": "random", "reward": "random"})
+    here = evidence(execute(run, store))
+    other = Records(tmp_path)
+    runs = [make_run("test", {**SMALL, "arm": "nsr", "objective": "nsr"}), run]
+    assert complete(runs, other, workers=2) == {"found": 0, "trained": 3, "failed": 0}
+    there = other.read(run)
+    assert {key: there[key] for key in here} == here
+    assert complete(runs, other, workers=2)["trained"] == 0
+
+
+def test_a_run_that_diverges_is_recorded_with_its_reason_and_the_rest_goes_on(store, tmp_path):
+    bad = make_run("test", {**SMALL, "arm": "bad", "learning_rate": 1e30, "max_steps": 6, "max_grad_norm": 1e30})
+    good = Run(**SMALL)
+    records = Records(tmp_path)
+    assert complete([bad, good], records, workers=1) == {"found": 0, "trained": 2, "failed": 1}
+    assert records.finished(good) and records.read(bad)["status"] == "failed" and records.read(bad)["reason"]
+
+
+def test_trl_and_our_grpo_agree_on_advantages():
+    from mtalign.advantages import grpo
+
+    rewards = (torch.rand(5, 16, generator=torch.Generator().manual_seed(0)) < 0.4).float()
+    theirs = (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-4)
+    torch.testing.assert_close(grpo(rewards), theirs)
+    assert math.isfinite(grpo(rewards).sum())
