@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import os
 import re
 import subprocess
@@ -95,17 +94,20 @@ def make_report(out: str | Path, seconds: float | None = None) -> Path:
                 templates.get_template("notebook.html").render(style=style, body=body, page=page, grid=grid),
             )
     index = templates.get_template("index.html").render(
-        style=style, links=links, seconds=seconds, **contents(grid, records)
+        style=style, links=links, seconds=seconds, **contents(grid, records, out)
     )
     _write(out / "index.html", index)
     return out / "index.html"
 
 
-def contents(grid: Grid, records: Records) -> dict:
-    """What the index shows, from the records alone."""
+def contents(grid: Grid, records: Records, out: Path) -> dict:
+    """What the index shows, from the records alone; draws `headline.png`."""
     found = [(run, records.read(run)) for run in grid.runs]
     finished = [record for _, record in found if record and record["status"] == "finished"]
     bars = arm_accuracy(grid.runs, records, by_panel=True)
+    figure = figures.accuracy_bars(bars)
+    figure.savefig(out / "headline.png", dpi=130)
+    plt.close(figure)
     table = verdicts(grid.runs, records)
     levels = {
         (r["config"]["model"], r["config"]["task"]): alignment(r) for r in finished if r["config"]["arm"] == "base"
@@ -116,7 +118,7 @@ def contents(grid: Grid, records: Records) -> dict:
     base = frame([r for r in finished if r["config"]["arm"] == "base"])
     return {
         "grid": grid,
-        "headline": embed(figures.accuracy_bars(bars), headline_text(bars)) if len(bars) else None,
+        "headline": embed((out / "headline.png").read_bytes(), headline_text(bars)),
         "bars": bars.to_dict("records"),
         "verdicts": {
             claim: {(r.model, r.task): r for r in rows.itertuples()}
@@ -152,13 +154,9 @@ def headline_text(bars: pd.DataFrame) -> str:
     return "Accuracy on held-out prompts. " + "; ".join(parts)
 
 
-def embed(figure, text: str) -> Markup:
-    """The figure as an image inside the page, with its alternative text."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, text)
+def embed(png: bytes, text: str) -> Markup:
+    """The picture inside the page, with its alternative text."""
+    return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(base64.b64encode(png).decode(), text)
 
 
 def notebook_body(executed: Path) -> Markup:
