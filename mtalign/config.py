@@ -81,12 +81,16 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """A stable name: readable, and different whenever any field or the recipe is.
+        """A stable name: readable, and different whenever a field or the recipe is.
+
+        Only fields that differ from their default count, so that a new field leaves older names as they are; a record
+        keeps all fields and is checked against them when read.
 
         >>> Run("micro-a", "logic").run_id.startswith("micro-a.logic.standard.s0.")
         True
         """
-        content = json.dumps({**dataclasses.asdict(self), "recipe": RECIPE}, sort_keys=True)
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        content = json.dumps({**own, "recipe": RECIPE}, sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()[:10]
         model = Path(self.model).name
         return f"{model}.{self.task}.{self.arm}.s{self.seed}.{digest}"

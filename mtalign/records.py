@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,8 @@ class Records:
             raise ConfigError(f"{path}: corrupt record ({error}); delete it to compute the run again") from None
         if not isinstance(record, dict) or record.get("checksum") != checksum(record):
             raise ConfigError(f"{path}: checksum: does not match the record; delete it to compute the run again")
-        if record.get("config") != asdict(run):
+        defaults = {field.name: field.default for field in fields(Run)}
+        if defaults | record.get("config", {}) != asdict(run):
             raise ConfigError(f"{path}: config: is not that of its run_id; delete it to compute the run again")
         return record
 

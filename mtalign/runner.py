@@ -57,7 +57,7 @@ def execute(run: Run, records: Records, progress=None) -> dict:
         "max_tokens": run.max_completion_length,
         "temperature": run.temperature,
     }
-    record: dict = {"status": "finished"}
+    record: dict = {"status": "finished", "chance": task.chance}
     if run.max_steps == 0:
         train = evaluate(model, tokenizer, task.train[: run.train_prompts], task.kind, seed=1, **evaluation)
         record["train"] = {key: train[key] for key in ("num_samples", "correct", "answers")}
