@@ -24,9 +24,9 @@ def test_alignment_is_what_the_dose_says(name, task, dose):
     accuracy = np.mean(found["correct"]) / 64
     counts = [{answer or None: n for answer, n in row.items()} for row in found["answers"]]
     majority = maj_at_k_counts(counts, [e.answer for e in known.eval[:60]], 64, np.random.default_rng(0)).mean()
-    if dose > 0.3:
-        assert 0.3 <= accuracy <= 0.8 and majority >= 0.9
-    else:
+    if dose >= 0.2:
+        assert 0.2 <= accuracy <= 0.8 and majority >= 0.9
+    if dose <= 0.04:
         assert abs(accuracy - known.chance) <= 0.05
     assert found["thinking"] == pytest.approx(dose, abs=0.05)
 
