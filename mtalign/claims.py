@@ -15,13 +15,14 @@ import pandas as pd
 from mtalign.config import ARMS, Run
 from mtalign.metrics import chance_corrected, pass_at_k_counts
 from mtalign.records import Records, accuracies
-from mtalign.stats import SMALLEST_GAIN, Estimate, Verdict, bootstrap_ci, decide, recovered
+from mtalign.stats import SMALLEST_GAIN, Estimate, Verdict, bootstrap_ci, decide, draw_means, holm, interval, recovered
 from mtalign.tasks import load_task
 
 THRESHOLD = 0.5  # of standard RL's gain; fixed before the first run of the study
 ALIGNMENT_K = 4  # alignment is the chance-corrected pass@4 of the untrained model ...
 STRONG = 0.5  # ... and strong from here on
 BOOTSTRAP_SEED = 0
+DRAWS = 20_000  # of a verdict: p-values are corrected for their number, so small ones must be told apart
 VERDICT_COLUMNS = [
     "claim",
     "statement",
@@ -33,6 +34,8 @@ VERDICT_COLUMNS = [
     "seeds",
     "predicted",
     "verdict",
+    "p_value",
+    "holm",
     "agrees",
     "why",
 ]
@@ -90,20 +93,25 @@ def panel(alignment: float) -> str:
     return "strong" if alignment >= STRONG else "weak"
 
 
-def judge(claim: Claim, arm: np.ndarray, standard: np.ndarray, base: np.ndarray) -> tuple[Estimate, Verdict]:
-    """The estimate that decides the claim, and its verdict.
+def judge(claim: Claim, arm: np.ndarray, standard: np.ndarray, base: np.ndarray) -> tuple[Estimate, Verdict, float]:
+    """The estimate that decides the claim, its verdict, and the two-sided p-value of a share of exactly one half.
 
     Args:
         arm, standard: accuracies (S, P) after training, seeds and prompts paired.
         base: accuracies (1, P) of the untrained model.
     """
-    rng = generator()
-    if claim.arm == "standard":
-        estimate = bootstrap_ci([standard, base], lambda s, b: recovered(s, np.ones_like(s), b), rng, bounds=(0, 1))
-        return estimate, decide(estimate, THRESHOLD)
-    estimate = bootstrap_ci([arm, standard, base], recovered, rng, bounds=(0, 1))
-    gain = bootstrap_ci([standard, base], lambda s, b: s - b, rng, bounds=(0, 1))
-    return estimate, decide(estimate, THRESHOLD) if gain.low > SMALLEST_GAIN else "inconclusive"
+    means = draw_means([arm, standard, base], generator(), DRAWS, bounds=(0, 1))
+    values = [float(a.mean()) for a in (arm, standard, base)]
+    if claim.arm == "standard":  # the share of what is left to gain
+        means, values = [means[1], np.ones(DRAWS), means[2]], [values[1], 1.0, values[2]]
+    draws = recovered(*means)
+    estimate = interval(float(recovered(*map(np.array, values))), draws)
+    below = float(np.mean(draws < THRESHOLD))
+    p_value = min(1.0, 2 * max(min(below, 1 - below), 1 / DRAWS))
+    gain = interval(0.0, means[1] - means[2])
+    if gain.low <= SMALLEST_GAIN:
+        return estimate, "inconclusive", 1.0
+    return estimate, decide(estimate, THRESHOLD), p_value
 
 
 def verdicts(runs: list[Run], records: Records) -> pd.DataFrame:
@@ -111,7 +119,7 @@ def verdicts(runs: list[Run], records: Records) -> pd.DataFrame:
 
     Returns:
         Columns claim, statement, model, task, alignment, panel, recovered (an `Estimate`), seeds, predicted, verdict,
-        agrees; a claim whose runs have failed has verdict `missing` and the reason in `why`.
+        p_value, holm (p-value corrected for the number of claims and pairs tested), agrees; a claim whose runs have failed has verdict `missing` and the reason in `why`.
     """
     rows = []
     by_pair: dict[tuple[str, str], dict[str, list[Run]]] = {}
@@ -131,13 +139,24 @@ def verdicts(runs: list[Run], records: Records) -> pd.DataFrame:
                 rows.append(row | {"verdict": "missing", "why": lost[0]["reason"]})
                 continue
             base = table["base"][0]
-            estimate, verdict = judge(claim, *(accuracies(table[name]) for name in (claim.arm, "standard", "base")))
+            estimate, verdict, p_value = judge(
+                claim, *(accuracies(table[name]) for name in (claim.arm, "standard", "base"))
+            )
             level = alignment(base).value
             predicted = claim.strong if panel(level) == "strong" else claim.weak
             row |= {"alignment": level, "panel": panel(level), "recovered": estimate}
-            row |= {"seeds": len(table[claim.arm]), "predicted": predicted, "verdict": verdict, "why": ""}
+            row |= {
+                "seeds": len(table[claim.arm]),
+                "predicted": predicted,
+                "verdict": verdict,
+                "p_value": p_value,
+                "why": "",
+            }
             rows.append(row | {"agrees": verdict == predicted})
-    return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
+    table = pd.DataFrame(rows, columns=VERDICT_COLUMNS)
+    table["holm"] = table["p_value"]
+    table.loc[table["p_value"].notna(), "holm"] = holm(table["p_value"].dropna().tolist())
+    return table
 
 
 def arm_accuracy(runs: list[Run], records: Records, by_panel: bool = False) -> pd.DataFrame:

@@ -156,6 +156,80 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None = None) -> Figure:
+    """The share of standard RL's gain that each arm recovers against a measure of alignment, a panel for each arm.
+
+    Args:
+        table: as `dose_response.shares` gives it.
+        measure: its column on the horizontal axis.
+        flips: as `dose_response.flips` gives it: the band where the claim turns from fails to holds.
+    """
+    if table.empty:
+        return _nothing()
+    arms = list(table["arm"].unique())
+    across = min(2, len(arms))
+    rows = -(-len(arms) // across)
+    figure, axes = plt.subplots(
+        rows, across, figsize=(5 * across, 3.4 * rows), squeeze=False, sharex=True, sharey=True, layout="constrained"
+    )
+    tasks = list(table["task"].unique())
+    colours, markers = dict(zip(tasks, sns.color_palette("colorblind", len(tasks)), strict=True)), "osD^vP"
+    for axis in axes.flat[len(arms) :]:
+        axis.set_axis_off()
+    for axis, arm in zip(axes.flat, arms, strict=False):
+        for row in table[table["arm"] == arm].to_dict("records"):
+            estimate, colour = row["recovered"], colours[row["task"]]
+            low, high = max(estimate.low, -1.0), min(estimate.high, 1.5)
+            axis.plot([row[measure]] * 2, [low, high], color=colour, alpha=0.6)
+            axis.plot(row[measure], row["value"], markers[tasks.index(row["task"]) % 6], color=colour)
+        axis.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)
+        axis.set(title=label(arm).replace("\n", " "), ylim=(-1.05, 1.55), xlabel=measure, ylabel="share recovered")
+        axis.label_outer()
+        if flips is not None:
+            flip = flips[flips["arm"] == arm].iloc[0]
+            if abs(flip["flip"]) != float("inf"):
+                low, high = max(flip["low"], table[measure].min()), min(flip["high"], table[measure].max())
+                axis.axvspan(low, high, color="0.5", alpha=0.2)
+                axis.axvline(flip["flip"], color="0.3", linewidth=1)
+    handles = [
+        plt.Line2D([], [], marker=markers[i % 6], color=colours[t], linestyle="", label=t) for i, t in enumerate(tasks)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(tasks))
+    return figure
+
+
+def seeds_apart(table: pd.DataFrame) -> Figure:
+    """Accuracy of each seed after training, a column of points for each arm, a panel for each pair; line: before.
+
+    Args:
+        table: as `records.frame` gives it.
+    """
+    if table.empty:
+        return _nothing()
+    pairs = list(table.groupby(["model", "task"], sort=False))
+    figure, axes = plt.subplots(
+        1, len(pairs), figsize=(5 * len(pairs), 4), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis, ((model, task), rows) in zip(axes[0], pairs, strict=True):
+        sns.stripplot(rows, x="arm", y="accuracy", color="#0173b2", alpha=0.8, jitter=0.15, ax=axis)
+        axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)
+        axis.set(title=f"{model}, {task}", xlabel="", ylabel="accuracy on held-out prompts", ylim=(-0.03, 1.03))
+        axis.tick_params(axis="x", rotation=35)
+    return figure
+
+
+def gain_against(table: pd.DataFrame, measure: str) -> Figure:
+    """The gain in accuracy of one arm against a prediction of it, with the diagonal on which both are equal."""
+    if table.empty:
+        return _nothing()
+    figure, axis = plt.subplots(figsize=(5, 4), layout="constrained")
+    sns.scatterplot(table, x=measure, y="gain", hue="task", style="task", palette="colorblind", s=60, ax=axis)
+    ends = [min(table[measure].min(), table["gain"].min(), 0), max(table[measure].max(), table["gain"].max())]
+    axis.plot(ends, ends, color="0.3", linestyle="--", linewidth=1)
+    axis.set(xlabel=f"{measure} of the untrained model", ylabel="gain in accuracy")
+    return figure
+
+
 def _nothing() -> Figure:
     figure, axis = plt.subplots(figsize=(4.5, 1.2), layout="constrained")
     axis.annotate("no finished runs", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")

@@ -9,11 +9,11 @@ import pandas as pd
 import platformdirs
 from IPython.display import Markdown
 
-from mtalign import claims, records
+from mtalign import claims, dose_response, records
 from mtalign.config import PARAMETERS, ConfigError, Run, expand_grid
 from mtalign.metrics import maj_at_k_counts, pass_at_k_counts
 from mtalign.models import check_names
-from mtalign.stats import decide
+from mtalign.stats import bootstrap_ci, decide
 from mtalign.tasks import load_task
 
 LITERALS = (str, int, float, list, dict, tuple, type(None))  # what papermill can inject
@@ -54,6 +54,10 @@ class Session:
     def chance(self) -> float:
         """The best accuracy without looking at the question; of several tasks, the largest."""
         return max(load_task(run.task).chance for run in self.runs)
+
+    def frame(self) -> pd.DataFrame:
+        """All columns of the finished runs: see `records.frame`."""
+        return records.frame(self.finished())
 
     def curves(self) -> pd.DataFrame:
         """Learning curves of the trained arms."""
@@ -117,6 +121,71 @@ class Session:
     def verdicts(self) -> pd.DataFrame:
         """A verdict for each claim and pair: see `claims.verdicts`."""
         return claims.verdicts(self.runs, self.store)
+
+    def spread(self) -> pd.DataFrame:
+        """What training did to the mean and to the spread between seeds, for each trained arm and pair.
+
+        Returns:
+            Columns model, task, arm, seeds, change (of mean accuracy, an `Estimate`), sd (between seeds), skilled and
+            unskilled (shares of seeds that ended with over 0.9 and under 0.1 of completions showing working), and
+            clip_fraction (largest of each rollout, mean).
+        """
+        by_arm: dict[tuple, list[dict]] = {}
+        base = {(r["config"]["model"], r["config"]["task"]): r for r in self.finished("base")}
+        for record in self.finished():
+            config = record["config"]
+            if config["max_steps"]:
+                by_arm.setdefault((config["model"], config["task"], config["arm"]), []).append(record)
+        rows = []
+        for (model, task, arm), found in by_arm.items():
+            after = records.accuracies(found)
+            change = bootstrap_ci(
+                [after, records.accuracies([base[model, task]])], lambda a, b: a - b, claims.generator()
+            )
+            thinking = pd.Series([r["after"]["thinking"] for r in found])
+            row = {"model": model, "task": task, "arm": arm, "seeds": len(found), "change": change}
+            row |= {"sd": after.mean(axis=1).std(ddof=1) if len(found) > 1 else float("nan")}
+            row |= {"skilled": (thinking > 0.9).mean(), "unskilled": (thinking < 0.1).mean()}
+            row |= {"clip_fraction": records.curves(found)["clip_fraction"].mean()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def conclude_spread(self, spread: pd.DataFrame) -> Markdown:
+        """Bias or drift, in a sentence for each random arm, computed from the table of `spread`."""
+        lines = []
+        floors = spread[spread["arm"] == "no_training"].set_index(["model", "task"])["sd"]
+        for row in spread[spread["arm"] != "no_training"].itertuples():
+            bias = row.change.low > 0 or row.change.high < 0
+            moved = (
+                "the mean moves: **bias**"
+                if bias
+                else "the interval of the mean's change contains 0: **no bias shown**"
+            )
+            if (row.model, row.task) in floors.index:
+                moved += f"; spread between seeds is {row.sd / max(floors[row.model, row.task], 1e-6):.0f} times that without training"
+            lines.append(f"- {row.arm} on {row.model}, {row.task}: {moved}; change {row.change}, {row.seeds} seeds.")
+        return Markdown("\n".join(lines) or "No arm was trained.")
+
+    def shares(self) -> pd.DataFrame:
+        """The recovered share of each arm and pair with the measures of alignment: see `dose_response.shares`."""
+        return dose_response.shares(self.runs, self.store)
+
+    def conclude_flips(self, flips: pd.DataFrame) -> Markdown:
+        """Where each claim flips, in sentences computed from the table of `dose_response.flips`."""
+        lines = []
+        for row in flips.itertuples():
+            if row.low == row.high == float("-inf"):
+                verdict = "**holds** at every alignment measured"
+            elif row.low == row.high == float("inf"):
+                verdict = "**fails** at every alignment measured"
+            elif row.low == float("-inf") or row.high == float("inf"):
+                verdict = "**inconclusive**: the interval does not exclude that it never flips"
+            else:
+                verdict = "**flips** from fails to holds"
+            lines.append(
+                f"- {row.arm}: {verdict}; crossing {row.flip:.2f} [{row.low:.2f}, {row.high:.2f}], {row.pairs} pairs."
+            )
+        return Markdown("\n".join(lines) or "Standard RL gained nothing, or too few runs are finished.")
 
     def conclude(self, *names: str) -> Markdown:
         """The verdicts of the named claims in sentences, each computed from the records."""

@@ -128,6 +128,6 @@ def test_any_reward_subset_objective_is_a_run_or_a_clear_error():
     assert refused == {("entropy", "nsr"), ("entropy", "psr"), ("entropy", "w_reinforce")}
 
 
-@pytest.mark.parametrize("name", ["quick", "tiny"])
+@pytest.mark.parametrize("name", ["quick", "tiny", "study", "random_reward"])
 def test_shipped_grids_load(name):
     assert load_grid(paths.shared("params") / f"{name}.yaml").runs
