@@ -14,13 +14,13 @@ from scipy.stats import spearmanr
 
 from mtalign import claims
 from mtalign.config import Run
+from mtalign.figures import SHOWN
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
 from mtalign.records import Records, accuracies
 from mtalign.stats import SMALLEST_GAIN, draw_means, interval, recovered
 from mtalign.tasks import load_task
 
 DRAWS = 1000
-SHOWN = (-1.0, 1.5)  # recovered shares are cut here before curves are fitted: a ratio of small gains says little
 
 
 def measures(base: dict) -> dict[str, float]:

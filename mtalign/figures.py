@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -30,6 +31,7 @@ PALETTE = {
     "format_only": _BROWN, "entropy": _SKY, "k_shot": _PINK, "incorrect": _YELLOW, "inverted": (0.45, 0.45, 0.1),
     "psr": (0.1, 0.4, 0.4), "w_reinforce": (0.45, 0.05, 0.25),
 }  # fmt: skip
+SHOWN = (-1.0, 1.5)  # recovered shares are cut here: a ratio of small gains says little
 VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D"}  # markers
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "axes.titleweight": "bold"})
@@ -130,29 +132,28 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     """
     if table.empty:
         return _nothing()
-    pairs = list(dict.fromkeys(zip(table["model"], table["task"], strict=True)))
+    ranked = table.sort_values("alignment", ascending=False)
+    pairs = list(dict.fromkeys(zip(ranked["model"], ranked["task"], strict=True)))
     names = list(dict.fromkeys(table["claim"]))
-    height = 0.34 * len(names) * max(1, len(pairs)) ** 0.6 + 1.4
-    figure, axis = plt.subplots(figsize=(8, height), layout="constrained")
-    colours = dict(zip(pairs, sns.color_palette("colorblind", len(pairs)), strict=True))
-    offsets = {pair: 0.6 * (i + 0.5) / len(pairs) - 0.3 for i, pair in enumerate(pairs)}
+    colours, block = _task_colours(table), len(pairs) + 1.5
+    figure, axis = plt.subplots(figsize=(8.5, 0.17 * len(names) * block + 1.2), layout="constrained")
     for row in table.itertuples():
-        pair, estimate = (row.model, row.task), row.recovered
-        y = names.index(row.claim) + offsets[pair]
-        low, high = max(estimate.low, -1.0), min(estimate.high, 1.5)
-        axis.plot([low, high], [y, y], color=colours[pair], linewidth=2)
-        axis.plot(min(max(estimate.value, -1.0), 1.5), y, VERDICTS[row.verdict], color=colours[pair], markersize=8)
-    for (model, task), colour in colours.items():
-        axis.plot([], [], "s", color=colour, label=f"{model}, {task}")
+        estimate, colour = row.recovered, colours[row.task]
+        y = names.index(row.claim) * block + pairs.index((row.model, row.task))
+        low, high = max(estimate.low, SHOWN[0]), min(estimate.high, SHOWN[1])
+        axis.plot([low, high], [y, y], color=colour, linewidth=2)
+        axis.plot(np.clip(estimate.value, *SHOWN), y, VERDICTS[row.verdict], color=colour, markersize=6)
+        axis.annotate(f"{row.model}, {row.task}", (SHOWN[1] + 0.07, y), fontsize=7, va="center", annotation_clip=False)
     for verdict, marker in VERDICTS.items():
-        axis.plot([], [], marker, color="0.3", label=verdict)
+        axis.plot([], [], marker, color="0.3", linestyle="", label=verdict)
     axis.axvline(THRESHOLD, color="black", linestyle="--", linewidth=1)
     axis.set(
         xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
     )
-    axis.set_yticks(range(len(names)), [n.replace("_", " ") for n in names])
+    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [n.replace("_", " ") for n in names])
+    axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
@@ -172,14 +173,14 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
     figure, axes = plt.subplots(
         rows, across, figsize=(5 * across, 3.4 * rows), squeeze=False, sharex=True, sharey=True, layout="constrained"
     )
-    tasks = list(table["task"].unique())
-    colours, markers = dict(zip(tasks, sns.color_palette("colorblind", len(tasks)), strict=True)), "osD^vP"
+    colours, markers = _task_colours(table), "osD^vP"
+    tasks = list(colours)
     for axis in axes.flat[len(arms) :]:
         axis.set_axis_off()
     for axis, arm in zip(axes.flat, arms, strict=False):
         for row in table[table["arm"] == arm].to_dict("records"):
             estimate, colour = row["recovered"], colours[row["task"]]
-            low, high = max(estimate.low, -1.0), min(estimate.high, 1.5)
+            low, high = max(estimate.low, SHOWN[0]), min(estimate.high, SHOWN[1])
             axis.plot([row[measure]] * 2, [low, high], color=colour, alpha=0.6)
             axis.plot(row[measure], row["value"], markers[tasks.index(row["task"]) % 6], color=colour)
         axis.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)
@@ -235,6 +236,11 @@ def _nothing() -> Figure:
     axis.annotate("no finished runs", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
     axis.set_axis_off()
     return figure
+
+
+def _task_colours(table: pd.DataFrame) -> dict:
+    tasks = list(table["task"].unique())
+    return dict(zip(tasks, sns.color_palette("colorblind", len(tasks)), strict=True))
 
 
 def _palette(table: pd.DataFrame) -> dict:
