@@ -72,6 +72,7 @@ CLAIMS = {
         Claim("negative_samples", "nsr", "penalising wrong samples is enough", "holds", "fails", "arXiv 2506.01347"),
         Claim("positive_samples", "psr", "rewarding right samples is enough", "holds", "holds", "arXiv 2506.01347"),
         Claim("weighted_samples", "w_reinforce", "mostly penalising wrong samples is enough", "holds", "holds", "arXiv 2506.01347"),
+        Claim("released_negative_samples", "nsr_released", "penalising wrong samples as the release does is enough", "holds", "fails", "release of arXiv 2508.21188"),
     )
 }  # fmt: skip
 

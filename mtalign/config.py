@@ -11,6 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from mtalign.arms import ARMS, Objective, Rank, Reward, Subset
+
 RECIPE = 1  # raised when the code changes what a run computes, so that older records are not found again
 
 
@@ -18,32 +20,10 @@ class ConfigError(ValueError):
     """Bad input: one line that names the file and the key."""
 
 
-# An arm is a name for a (reward, subset, objective) triple and its own settings.
-ARMS: dict[str, dict] = {
-    "base": {"max_steps": 0},  # before RL: evaluated, not trained
-    "standard": {},  # RL with verifiable rewards, GRPO
-    "random": {"reward": "random"},
-    "incorrect": {"reward": "incorrect"},
-    "inverted": {"reward": "inverted"},
-    "format_only": {"reward": "format_only"},
-    "majority_vote": {"reward": "majority_vote"},
-    "entropy": {"reward": "entropy"},
-    "one_shot": {"subset": "one_shot"},
-    "k_shot": {"subset": "k_shot", "k": 4},
-    "nsr": {"objective": "nsr"},
-    "psr": {"objective": "psr"},
-    "w_reinforce": {"objective": "w_reinforce"},
-}
-
 PARAMETERS = {  # name -> type; what a notebook's cell tagged `parameters` may hold
     "model": str, "task": str, "models": list, "tasks": list, "arms": list, "seeds": list,
     "max_steps": int, "settings": dict, "own_arms": dict, "records": str, "workers": int,
 }  # fmt: skip
-
-Reward = typing.Literal["ground_truth", "random", "incorrect", "inverted", "format_only", "majority_vote", "entropy"]
-Subset = typing.Literal["full", "one_shot", "k_shot"]
-Objective = typing.Literal["grpo", "nsr", "psr", "w_reinforce"]
-Rank = typing.Literal["best", "median", "worst"]
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,18 @@ LABELS = {
     "nsr": "negative\nsamples",
     "psr": "positive\nsamples",
     "w_reinforce": "weighted\nREINFORCE",
+    "nsr_released": "negative samples\n(as released)",
+    "psr_released": "positive samples\n(as released)",
+    "random_gated": "random reward\n(as released)",
+    "incorrect_released": "incorrect reward\n(as released)",
 }
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns.color_palette("colorblind", 10)
 PALETTE = {
     "base": _GREY, "standard": _BLUE, "random": _ORANGE, "majority_vote": _GREEN, "one_shot": _PURPLE, "nsr": _RED,
     "format_only": _BROWN, "entropy": _SKY, "k_shot": _PINK, "incorrect": _YELLOW, "inverted": (0.45, 0.45, 0.1),
     "psr": (0.1, 0.4, 0.4), "w_reinforce": (0.45, 0.05, 0.25),
+    "nsr_released": (0.95, 0.65, 0.5), "psr_released": (0.5, 0.7, 0.7), "random_gated": (0.98, 0.82, 0.5),
+    "incorrect_released": (0.7, 0.6, 0.1),
 }  # fmt: skip
 SHOWN = (-1.0, 1.5)  # recovered shares are cut here: a ratio of small gains says little
 VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D"}  # markers

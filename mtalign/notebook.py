@@ -1,4 +1,4 @@
-"""What the notebooks call: check the parameters, get the runs (training only what is missing), state verdicts."""
+"""What the notebooks call: check the parameters, get the runs (training only what is missing), tables of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mtalign import claims, dose_response, records
 from mtalign.config import PARAMETERS, ConfigError, Run, expand_grid
 from mtalign.metrics import maj_at_k_counts, pass_at_k_counts
 from mtalign.models import check_names
-from mtalign.stats import bootstrap_ci, decide
+from mtalign.stats import bootstrap_ci
 from mtalign.tasks import load_task
 
 LITERALS = (str, int, float, list, dict, tuple, type(None))  # what papermill can inject
@@ -90,18 +90,6 @@ class Session:
                 rows += [{"pair": pair, "k": k, "metric": name, "value": value} for name, value in values.items()]
         return pd.DataFrame(rows)
 
-    def alignment_verdict(self) -> Markdown:
-        """Whether alignment is strong or weak, in a sentence for each pair, computed from the records."""
-        lines = []
-        for record in self.finished("base"):
-            estimate = claims.alignment(record)
-            word = {"holds": "strong", "fails": "weak"}.get(decide(estimate, claims.STRONG), "undecided")
-            where = f"{record['config']['model']} on {record['config']['task']}"
-            lines.append(
-                f"- {where}: alignment is **{word}**; chance-corrected pass@4 is {estimate}, strong from {claims.STRONG}."
-            )
-        return Markdown("\n".join(lines) or "The untrained model could not be measured.")
-
     def chosen(self) -> pd.DataFrame:
         """The training prompts that subset arms trained on, with their history in the standard run of the same seed."""
         rows = []
@@ -150,58 +138,28 @@ class Session:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def conclude_spread(self, spread: pd.DataFrame) -> Markdown:
-        """Bias or drift, in a sentence for each random arm, computed from the table of `spread`."""
-        lines = []
-        floors = spread[spread["arm"] == "no_training"].set_index(["model", "task"])["sd"]
-        for row in spread[spread["arm"] != "no_training"].itertuples():
-            bias = row.change.low > 0 or row.change.high < 0
-            moved = (
-                "the mean moves: **bias**"
-                if bias
-                else "the interval of the mean's change contains 0: **no bias shown**"
+    def difference(self, arm: str, other: str) -> pd.DataFrame:
+        """Accuracy of one arm minus that of another, seeds and prompts paired, for each pair.
+
+        Returns:
+            Columns model, task, alignment, difference (an `Estimate`).
+        """
+        rows, finished = [], self.finished("base", arm, other)
+        for model, task in dict.fromkeys((run.model, run.task) for run in self.runs):
+            here = [r for r in finished if (r["config"]["model"], r["config"]["task"]) == (model, task)]
+            arms = [[r for r in here if r["config"]["arm"] == name] for name in ("base", arm, other)]
+            if not all(arms) or len(arms[1]) != len(arms[2]):
+                continue
+            both = [records.accuracies(found) for found in arms[1:]]
+            estimate = bootstrap_ci(both, lambda a, b: a - b, claims.generator(), bounds=(0, 1))
+            rows.append(
+                {"model": model, "task": task, "alignment": claims.alignment(arms[0][0]).value, "difference": estimate}
             )
-            if (row.model, row.task) in floors.index:
-                moved += f"; spread between seeds is {row.sd / max(floors[row.model, row.task], 1e-6):.0f} times that without training"
-            lines.append(f"- {row.arm} on {row.model}, {row.task}: {moved}; change {row.change}, {row.seeds} seeds.")
-        return Markdown("\n".join(lines) or "No arm was trained.")
+        return pd.DataFrame(rows, columns=["model", "task", "alignment", "difference"])
 
     def shares(self) -> pd.DataFrame:
         """The recovered share of each arm and pair with the measures of alignment: see `dose_response.shares`."""
         return dose_response.shares(self.runs, self.store)
-
-    def conclude_flips(self, flips: pd.DataFrame) -> Markdown:
-        """Where each claim flips, in sentences computed from the table of `dose_response.flips`."""
-        lines = []
-        for row in flips.itertuples():
-            if row.low == row.high == float("-inf"):
-                verdict = "**holds** at every alignment measured"
-            elif row.low == row.high == float("inf"):
-                verdict = "**fails** at every alignment measured"
-            elif row.low == float("-inf") or row.high == float("inf"):
-                verdict = "**inconclusive**: the interval does not exclude that it never flips"
-            else:
-                verdict = "**flips** from fails to holds"
-            lines.append(
-                f"- {row.arm}: {verdict}; crossing {row.flip:.2f} [{row.low:.2f}, {row.high:.2f}], {row.pairs} pairs."
-            )
-        return Markdown("\n".join(lines) or "Standard RL gained nothing, or too few runs are finished.")
-
-    def conclude(self, *names: str) -> Markdown:
-        """The verdicts of the named claims in sentences, each computed from the records."""
-        table = self.verdicts()
-        lines = []
-        for row in table[table["claim"].isin(names)].itertuples():
-            where = f"**{row.claim}** on {row.model}, {row.task}"
-            if row.verdict == "missing":
-                lines.append(f"- {where}: no verdict, a run is missing ({row.why}).")
-                continue
-            share = f"share {row.recovered} with {row.seeds} seed{'s' * (row.seeds != 1)}"
-            lines.append(
-                f"- {where} ({row.panel} alignment, {row.alignment:.2f}): **{row.verdict}**; {share}; "
-                f"predicted: {row.predicted}."
-            )
-        return Markdown("\n".join(lines) or "No claim was tested: its arm is not among this notebook's arms.")
 
 
 def start(names: dict) -> Session:

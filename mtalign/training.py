@@ -15,6 +15,7 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from mtalign import released
 from mtalign.advantages import OBJECTIVES
 from mtalign.config import Run
 from mtalign.grading import extract, grade, text_of
@@ -32,6 +33,11 @@ CURVE = {  # learning curve column -> trl's name; `clip_fraction` and `step` are
     "thinking": "thinking",
     "majority_right": "majority_right",
 }
+
+
+ALL_OBJECTIVES = OBJECTIVES | {"nsr_released": released.nsr_released, "psr_released": released.psr_released}
+ALL_REWARDS = REWARDS | {"random_gated": released.random_gated, "incorrect_released": released.incorrect_released}
+DROPS_ROWS = ("nsr", "psr")  # by definition the other rows are no part of the loss; released code keeps them
 
 
 class Diverged(RuntimeError):
@@ -56,9 +62,11 @@ class ArmTrainer(GRPOTrainer):
         if self.objective == "grpo" or not self.model.training:
             return output
         groups = self._rewards.sum(dim=1).view(-1, self.num_generations)  # (groups, G); NaN stays NaN
-        advantages = OBJECTIVES[self.objective](groups).flatten()
+        advantages = ALL_OBJECTIVES[self.objective](groups).flatten()
         start = self.accelerator.process_index * len(inputs)
         output["advantages"] = advantages[start : start + len(inputs)]  # (B,)
+        if self.objective not in DROPS_ROWS:
+            return output
         kept = (output["advantages"] != 0).unsqueeze(1)
         tokens = self.accelerator.gather((output["completion_mask"] * kept).sum()).sum()
         output["num_items_in_batch"] = tokens.clamp(min=1)
@@ -150,7 +158,7 @@ def train(run: Run, model, tokenizer, rows: list[dict], progress=None) -> dict:
     options = {"probability": run.random_probability} if run.reward == "random" else {}
 
     def reward(**columns):
-        return REWARDS[run.reward](**columns, **options)
+        return ALL_REWARDS[run.reward](**columns, **options)
 
     reward.__name__ = run.reward
     with tempfile.TemporaryDirectory() as folder:

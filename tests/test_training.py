@@ -30,7 +30,9 @@ def evidence(record):
     return {key: value for key, value in record.items() if key != "seconds"}
 
 
-@pytest.mark.parametrize("reward", ["random", "inverted", "format_only", "majority_vote", "entropy"])
+@pytest.mark.parametrize(
+    "reward", ["random", "inverted", "format_only", "majority_vote", "entropy", "random_gated", "incorrect_released"]
+)
 def test_every_reward_trains_through_trl(store, reward):
     record = execute(make_run("test", {**SMALL, "reward": reward}), store)
     assert len(record["curve"]) == 1 and record["curve"][0]["reward"] is not None
@@ -51,7 +53,7 @@ def test_incorrect_labels_are_refused_where_every_majority_is_right(store):
         training_rows(run, load_task("ordering"), base, None)
 
 
-@pytest.mark.parametrize("objective", ["nsr", "psr", "w_reinforce"])
+@pytest.mark.parametrize("objective", ["nsr", "psr", "w_reinforce", "nsr_released", "psr_released"])
 def test_every_objective_trains_and_moves_the_weights(store, objective):
     record = execute(make_run("test", {**SMALL, "objective": objective, "learning_rate": 1e-2}), store)
     standard = store.read(Run(**SMALL))

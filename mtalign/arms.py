@@ -1,0 +1,35 @@
+"""Arms: names for (reward, subset, objective) triples, and what each of the three can be."""
+
+from __future__ import annotations
+
+import typing
+
+# An arm is a name for a (reward, subset, objective) triple and its own settings.
+ARMS: dict[str, dict] = {
+    "base": {"max_steps": 0},  # before RL: evaluated, not trained
+    "standard": {},  # RL with verifiable rewards, GRPO
+    "random": {"reward": "random"},
+    "incorrect": {"reward": "incorrect"},
+    "inverted": {"reward": "inverted"},
+    "format_only": {"reward": "format_only"},
+    "majority_vote": {"reward": "majority_vote"},
+    "entropy": {"reward": "entropy"},
+    "one_shot": {"subset": "one_shot"},
+    "k_shot": {"subset": "k_shot", "k": 4},
+    "nsr": {"objective": "nsr"},
+    "psr": {"objective": "psr"},
+    "w_reinforce": {"objective": "w_reinforce"},
+    # as the studied paper's release has them: see released.py
+    "nsr_released": {"objective": "nsr_released"},
+    "psr_released": {"objective": "psr_released"},
+    "random_gated": {"reward": "random_gated"},
+    "incorrect_released": {"reward": "incorrect_released"},
+}
+
+Reward = typing.Literal[
+    "ground_truth", "random", "incorrect", "inverted", "format_only", "majority_vote", "entropy",
+    "random_gated", "incorrect_released",
+]  # fmt: skip
+Subset = typing.Literal["full", "one_shot", "k_shot"]
+Objective = typing.Literal["grpo", "nsr", "psr", "w_reinforce", "nsr_released", "psr_released"]
+Rank = typing.Literal["best", "median", "worst"]
