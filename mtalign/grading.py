@@ -74,13 +74,14 @@ def _boxed(text: str) -> str | None:
     r"""The inside of the last complete `\boxed{}`, the innermost of nested ones."""
     opened: list[tuple[bool, int]] = []  # (whether a box, where its inside begins), of braces that are open
     found, begin = None, -1
-    for mark in re.finditer(r"\\(boxed\s*\{)|\\.|([{}])", text, re.DOTALL):
+    first = text.find("\\boxed")
+    for mark in re.finditer(r"\\(boxed\s*\{)|\\.|([{}])", text[first:] if first >= 0 else "", re.DOTALL):
         if mark[1] or mark[2] == "{":
             opened.append((bool(mark[1]), mark.end()))
         elif mark[2] and opened:
             box, start = opened.pop()
             if box and start > begin:
-                found, begin = text[start : mark.start()], start
+                found, begin = text[first + start : first + mark.start()], start
     return found
 
 

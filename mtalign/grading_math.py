@@ -19,7 +19,7 @@ from functools import cache
 
 MAX_LENGTH = 150  # characters of an answer that is parsed; the longest of MATH-500 has 53
 MAX_DEPTH = 5  # of brackets
-MAX_SECONDS = 0.8  # of math-verify for a pair; it is stopped soon after, so that no completion takes 2 s
+MAX_SECONDS = 1.3  # of math-verify for a pair; it is stopped soon after, so that no completion takes 2 s
 WILD = re.compile(r"!|\*\*|\d{26}|[A-Za-z]{16}|([-+*/|=^_~'])\1{3}|(?:(?:=|\\cup|\\cap|\\pm).*){6}", re.DOTALL)
 COMMANDS = frozenset(  # of LaTeX: text with any other is compared as text only
     re.findall(
@@ -90,7 +90,7 @@ def tidy(text: str) -> str:
     if bare and not _SCALES.search(_WRAPPED.sub(r" \1", text)[len(bare) :]):
         text = bare
     text = re.sub(r"\\(?:left|right)(?![a-z])", "", text)
-    text = re.sub(r"\\[,!;: ]", "", text)
+    text = re.sub(r"(?<!\\)\\[,!;: ]", "", text)
     return re.sub(r"\s*([-+=,;:()\[\]{}^_/&<>|])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
 
 
@@ -212,7 +212,7 @@ def _verify(found: str, truth: str) -> bool:
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
     thread.join(MAX_SECONDS)
-    for _ in range(20):
+    for _ in range(15):
         if not thread.is_alive():
             break
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_StopError))
@@ -232,5 +232,13 @@ def _library() -> Callable[[str, str], bool]:
         wanted, given = (parse(f"${text}$", latex, parsing_timeout=None) for text in (truth, found))
         return bool(wanted and given and verify(wanted, given, timeout_seconds=None))
 
-    equal(r"\frac{1}{2} x + \sqrt{3}", r"\frac{x}{2} + 3^{1/2}")
+    for one, other in [
+        (r"\frac{1}{2} x + \sqrt{3}", r"(x-1)(x+1)"),
+        ("(1,2]", r"(-\infty,2)\cup(3,4)"),
+        (r"\sin(x)", r"\{1,2\}"),
+        ("x=5", "5"),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1\\3\end{pmatrix}"),
+    ]:
+        with contextlib.suppress(Exception):
+            equal(one, other)
     return equal
