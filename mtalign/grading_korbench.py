@@ -130,7 +130,9 @@ def _bare(text: str) -> str:
 
 
 def _is_formula(truth: str) -> bool:
-    return truth not in AS_TEXT and "=" not in truth and re.search(r"\\|[eix]", truth) is not None
+    if truth in AS_TEXT or truth.startswith(("{", "((")) or "=" in truth:
+        return False
+    return re.search(r"\\|[eix]", truth) is not None
 
 
 def _formula(text: str) -> str:

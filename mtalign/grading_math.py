@@ -178,7 +178,7 @@ def tame(text: str) -> bool:
             value *= max(1, int(digits))
         if text[:start].rstrip("^ ")[-1:].isalpha():
             largest = max(largest, value)
-            if value > 100:
+            if value > 30:
                 return False
         else:
             growth *= value
