@@ -26,7 +26,8 @@ def text_of(completion: str | list[dict]) -> str:
 def extract(completion: str, kind: str = "exact") -> str | None:
     r"""The answer of a completion, stripped; None where there is none.
 
-    The text decides where it stands, in this order:
+    For the kinds `exact` and `choice` it is what the last complete `<answer>` holds, and nothing else. For `math` and
+    KOR-Bench the text decides where it stands, in this order:
 
     1. in the last complete `<answer>`, without a `\boxed{}` or (KOR-Bench) `[[..]]` inside it;
     2. in the last complete `\boxed{}` after any `</think>`;
@@ -38,18 +39,20 @@ def extract(completion: str, kind: str = "exact") -> str | None:
 
     >>> extract("<think>maybe <answer>1</answer></think><answer> 42 </answer>")
     '42'
-    >>> extract(r"\boxed{1}, no: \boxed{\frac{1}{2}}"), extract("so [[B]]"), extract("3 + 4 = 7\n#### 7")
-    ('\\frac{1}{2}', 'B', '7')
-    >>> extract("<think>42</think>") is None
-    True
+    >>> extract(r"\boxed{1}, no: \boxed{\frac{1}{2}}", "math"), extract("3 + 4 = 7\n#### 7", "math")
+    ('\\frac{1}{2}', '7')
+    >>> extract("so [[B]]", "korbench-logic"), extract("so [[B]]"), extract("<think>42</think>")
+    ('B', None, None)
     """
     text = completion[-MAX_CHARACTERS:]
     end = text.rfind(CLOSE)
     start = text.rfind(OPEN, 0, end) if end >= 0 else -1
+    tagged = text[start + len(OPEN) : end] if start >= 0 else None
+    if kind in ("exact", "choice"):
+        return (tagged or "").strip() or None
     after = text.rpartition("</think>")[2]
     korbench = kind.startswith("korbench-")
-    if start >= 0:
-        tagged = text[start + len(OPEN) : end]
+    if tagged is not None:
         found = (_double(tagged) if korbench else _boxed(tagged)) or tagged
     elif korbench:
         found = _double(after)

@@ -76,7 +76,7 @@ def format_only(prompts=None, completions=(), **_) -> list[float]:
     return [float(FORMAT.fullmatch(text_of(c)) is not None) for c in completions]
 
 
-def majority_vote(prompts, completions, trainer_state=None, seed=None, row=None, **_) -> list[float | None]:
+def majority_vote(prompts, completions, trainer_state=None, seed=None, row=None, kind=None, **_) -> list[float | None]:
     """1 where the answer is the majority's of its group, else 0: test-time RL, Zuo et al. 2025 (arXiv 2504.16084, 3.1).
 
     The completions of a group are its votes. Those without an answer do not vote and get 0; ties are broken by a
@@ -89,7 +89,7 @@ def majority_vote(prompts, completions, trainer_state=None, seed=None, row=None,
     """
     rewards: list[float | None] = []
     for group in _groups(prompts, row):
-        answers = [extract(text_of(completions[i])) for i in group]
+        answers = [extract(text_of(completions[i]), kind[i] if kind else "exact") for i in group]
         votes = Counter(a for a in answers if a is not None)
         if not votes:
             rewards += [None] * len(group)
