@@ -57,14 +57,15 @@ def flips(table: pd.DataFrame) -> Markdown:
 
 
 def spread(table: pd.DataFrame) -> Markdown:
-    """Bias or drift for each arm but `no_training`, from the table of `Session.spread`."""
+    """Push or drift for each arm but `no_training`, from the table of `Session.spread`."""
     lines = []
     floors = table[table["arm"] == "no_training"].set_index(["model", "task"])["sd"]
     for row in table[table["arm"] != "no_training"].itertuples():
-        bias = row.change.low > 0 or row.change.high < 0
-        moved = (
-            "the mean moves: **bias**" if bias else "the interval of the mean's change contains 0: **no bias shown**"
-        )
+        if row.change.low > 0 or row.change.high < 0:
+            moved = f"the mean **{'rises' if row.change.value > 0 else 'falls'}**"
+            moved += ", with clipping active" if row.clip_fraction > 0 else ", although nothing was clipped"
+        else:
+            moved = "the interval of the mean's change contains 0: **no push shown**"
         if (row.model, row.task) in floors.index:
             times = row.sd / max(floors[row.model, row.task], 1e-6)
             moved += f"; spread between seeds is {times:.0f} times that without training"

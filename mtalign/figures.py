@@ -40,7 +40,7 @@ PALETTE = {
 SHOWN = (-1.0, 1.5)  # recovered shares are cut here: a ratio of small gains says little
 VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D"}  # markers
 
-sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 110, "axes.titleweight": "bold"})
+sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
 
 
 def label(arm: str) -> str:
@@ -73,7 +73,7 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
     )
     for axis, name in zip(axes[0], names, strict=True):
         rows = table[table[panels] == name]
-        colours = [PALETTE.get(arm, "0.4") for arm in rows["arm"]]
+        colours = [_palette(table)[arm] for arm in rows["arm"]]
         axis.bar(range(len(rows)), rows["value"], color=colours, width=0.75)
         low, high = rows["value"] - rows["low"].clip(0, 1), rows["high"].clip(0, 1) - rows["value"]
         errors = [low.clip(lower=0), high.clip(lower=0)]
@@ -250,4 +250,8 @@ def _task_colours(table: pd.DataFrame) -> dict:
 
 
 def _palette(table: pd.DataFrame) -> dict:
-    return {arm: PALETTE.get(arm, "0.4") for arm in table["arm"].unique()}
+    """The colours of the table's arms; arms of one's own get colours that no other arm there has."""
+    arms = list(table["arm"].unique())
+    free = [c for c in sns.color_palette("colorblind", 10) if c not in [PALETTE.get(arm) for arm in arms]]
+    own = [arm for arm in arms if arm not in PALETTE]
+    return {arm: PALETTE.get(arm) or free[own.index(arm) % len(free)] for arm in arms}
