@@ -57,10 +57,13 @@ def runs_table(found: list[dict]) -> list[dict]:
 
 def csv(rows: list[dict]) -> bytes:
     """The rows for spreadsheets; text that they would take for a formula gets a leading apostrophe."""
-    table = pd.DataFrame(rows, dtype=object).map(
-        lambda v: f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@") else v
-    )
-    return table.to_csv(index=False).encode("utf-8", errors="replace")
+
+    def plain(value):
+        text = value.encode("utf-8", errors="replace").decode() if isinstance(value, str) else value
+        return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "+", "-", "@") else text
+
+    table = pd.DataFrame([{key: plain(value) for key, value in row.items()} for row in rows], dtype=object)
+    return table.to_csv(index=False).encode()
 
 
 def run_page(record: dict, row: dict, base: dict | None) -> dict:

@@ -8,12 +8,13 @@ from itertools import chain
 
 import numpy as np
 import torch
-from transformers import DynamicCache, LogitsProcessor, StoppingCriteria
+from transformers import LogitsProcessor, StoppingCriteria
 
 from mtalign.config import Style
 from mtalign.grading import CLOSE, GRADERS, OPEN, grade, vote
 from mtalign.metrics import maj_at_k_counts
 from mtalign.plan import cache_bytes
+from mtalign.shared_prefix import can_share, shared_prefix
 from mtalign.tasks import Example
 from mtalign.tasks_rows import DEMONSTRATIONS, INSTRUCTION
 
@@ -37,12 +38,10 @@ def rows(config: dict, tokens: int, memory: int | None = None) -> int:
     return max(1, min(ROWS, int(0.4 * memory) // (cache_bytes(config) * tokens)))
 
 
+BLOCK = 256  # tokens of the vocabulary that are drawn from together
 TAIL = 12  # tokens in which the end of an answer is looked for
-LARGE, LARGE_ROWS = (
-    10_000_000,
-    256,
-)  # a model from this many parameters on decodes fewer at a time, padded on the left ...
-LARGE_CACHE = 10**9  # ... as many as have a KV cache of this many bytes, on a CPU
+LARGE, LARGE_ROWS = 10_000_000, 512  # a model from this many parameters on decodes at most so many at a time ...
+LARGE_BYTES = 10**9  # ... and on a CPU as many as have a KV cache, and all copies of the logits, of this size
 
 
 def render(
@@ -126,10 +125,11 @@ def sample(
 
 
 def _large_rows(model, tokens: int) -> int:
-    """Completions decoded at a time, of `tokens` with their prompt."""
+    """Completions decoded at a time, of `tokens` each, with their part of the prompt."""
     config = model.config.to_dict()
     if model.device.type == "cpu":
-        return max(1, min(LARGE_ROWS, LARGE_CACHE // (2 * cache_bytes(config) * tokens)))  # float32
+        logits = 4 * 4 * model.config.get_text_config().vocab_size  # bytes of four copies in float32
+        return max(1, min(LARGE_ROWS, LARGE_BYTES // (2 * cache_bytes(config) * tokens), LARGE_BYTES // logits))
     return rows(config, tokens, torch.cuda.get_device_properties(model.device).total_memory)
 
 
@@ -143,46 +143,52 @@ def _sample_large(model, tokenizer, prompts, num_samples: int, max_tokens: int, 
     encoded = tokenizer(list(prompts))["input_ids"]
     order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
     completions: list[list[str]] = [[] for _ in prompts]
-    size = max(1, _large_rows(model, max(map(len, encoded)) + max_tokens) // num_samples)  # prompts
-    for start in range(0, len(order), size):
-        batch = order[start : start + size]
-        inputs = tokenizer.pad({"input_ids": [encoded[i] for i in batch]}, return_tensors="pt").to(model.device)
-        ids, mask = inputs["input_ids"], inputs["attention_mask"]  # (B, T)
-        cache = DynamicCache(config=model.config)
-        if ids.shape[1] > 1:
-            positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, :-1]
-            model(
-                ids[:, :-1],
-                attention_mask=mask[:, :-1],
-                position_ids=positions,
-                past_key_values=cache,
-                logits_to_keep=1,
-            )
-            cache.batch_repeat_interleave(num_samples)
-        out = model.generate(
-            input_ids=ids.repeat_interleave(num_samples, dim=0), attention_mask=mask.repeat_interleave(num_samples, dim=0),
-            past_key_values=cache, max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id, stopping_criteria=[_Answered(tokenizer, ids.shape[1])], **choose,
-        )  # fmt: skip
-        texts = tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-        for position, index in enumerate(batch):
-            own = texts[position * num_samples : (position + 1) * num_samples]
-            completions[index] = [continued(prompts[index], text) for text in own]
+    copies = num_samples if can_share(model) else 1  # a prompt is kept once, or for each sample
+    size = max(1, _large_rows(model, max(map(len, encoded)) // copies + max_tokens) // num_samples)  # prompts
+    with shared_prefix(model) as new_cache:
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            inputs = tokenizer.pad({"input_ids": [encoded[i] for i in batch]}, return_tensors="pt").to(model.device)
+            ids, mask = inputs["input_ids"], inputs["attention_mask"]  # (B, T)
+            cache = new_cache()
+            if ids.shape[1] > 1:
+                read = {"position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)[:, :-1], "attention_mask": mask[:, :-1]}
+                model(ids[:, :-1], past_key_values=cache, logits_to_keep=1, **read)
+                cache.share(num_samples, max_tokens)
+            out = model.generate(
+                input_ids=ids.repeat_interleave(num_samples, dim=0), attention_mask=mask.repeat_interleave(num_samples, dim=0),
+                past_key_values=cache, max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=tokenizer.eos_token_id, stopping_criteria=[_Answered(tokenizer, ids.shape[1])], **choose,
+            )  # fmt: skip
+            texts = tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
+            for position, index in enumerate(batch):
+                own = texts[position * num_samples : (position + 1) * num_samples]
+                completions[index] = [continued(prompts[index], text) for text in own]
     return completions
 
 
 class _Drawn(LogitsProcessor):
     """Draws each row's token and leaves it as the only one: one uniform number a row, where `do_sample` draws one for
-    each token of the vocabulary and takes a third of the time of decoding on a CPU. The distribution is the same."""
+    each token of the vocabulary and takes a third of the time of decoding on a CPU. The distribution is the same.
+
+    A block of `BLOCK` tokens is drawn by its share, then a token within it: one pass over the vocabulary.
+    """
 
     def __init__(self, temperature: float):
         self.temperature = temperature
 
     def __call__(self, ids, scores):
-        below = torch.softmax(scores.float() / self.temperature, dim=-1).cumsum(dim=-1, dtype=torch.float64)  # (B, V)
-        drawn = torch.rand(len(below), 1, dtype=torch.float64, device=below.device) * below[:, -1:]
-        tokens = torch.searchsorted(below, drawn, right=True).clamp(max=below.shape[1] - 1)  # (B, 1)
-        return torch.full_like(scores, -torch.inf).scatter_(1, tokens, 0.0)
+        rows, vocabulary = scores.shape
+        weights = scores.sub_(scores.amax(dim=-1, keepdim=True)).div_(self.temperature).exp_()  # (B, V), in place
+        blocks = torch.nn.functional.pad(weights, (0, -vocabulary % BLOCK)).view(rows, -1, BLOCK)
+        below = blocks.sum(dim=-1).cumsum(dim=-1, dtype=torch.float64)  # (B, V / BLOCK)
+        drawn = torch.rand(rows, 1, dtype=torch.float64, device=scores.device) * below[:, -1:]
+        block = torch.searchsorted(below, drawn, right=True).clamp(max=below.shape[1] - 1)  # (B, 1)
+        drawn -= below.gather(1, block) - blocks.sum(dim=-1).double().gather(1, block)
+        within = blocks[torch.arange(rows, device=scores.device), block[:, 0]].cumsum(dim=-1, dtype=torch.float64)
+        token = torch.searchsorted(within, drawn, right=True).clamp(max=BLOCK - 1) + block * BLOCK
+        token = token.clamp(max=vocabulary - 1)
+        return scores.fill_(-torch.inf).scatter_(1, token, 0.0)
 
 
 class _Answered(StoppingCriteria):

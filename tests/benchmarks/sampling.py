@@ -1,7 +1,7 @@
 """Tokens per second of pass@k measurement: `mtalign.sampling.sample` against transformers' `generate` at its best batch.
 
-Both draw `SAMPLES` completions of `TOKENS` tokens for each prompt, at temperature 1; `generate` is given all the samples of one
-prompt at a time, in the batch that is fastest for it.
+Both draw `SAMPLES` completions of `TOKENS` tokens for each of four prompts, at temperature 1; `generate` is given all the samples
+of one prompt at a time, in the batch that is fastest for it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ PROMPTS = [
     " Natalia sell altogether in April and May? Answer with a number.",
     "Weng earns twelve dollars an hour for babysitting. Yesterday, she just did fifty minutes of babysitting, and then an"
     " hour more. How much did she earn in all? Answer with a number.",
+    "A robe takes two bolts of blue fiber and half that much white fiber. A tailor makes seven such robes in a week. How many"
+    " bolts in total does the tailor need in that week? Answer with a number.",
+    "James writes a three page letter to two different friends twice a week. Every page takes one sheet. How many pages does"
+    " he write in a year, which has 52 weeks? Answer with a number.",
 ]  # of about 50 tokens each
 
 
