@@ -38,17 +38,22 @@ def open_grid(path: str | Path, planned: bool = False) -> Grid:
     """
     grid = load_grid(path)
     check_names([pair for pair in grid.pairs if not (planned and listed(*pair))], f"{path}: grid")
+    check_notebooks(grid, path)
+    return grid
+
+
+def check_notebooks(grid: Grid, path: str | Path) -> None:
+    """Raises `ConfigError` where a notebook, one of its parameters or an arm that it shows is unknown."""
     for name, parameters in {**grid.notebooks, **grid.final}.items():
         known = notebook_parameters(find_notebook(name, path)) | {"block": ""}
         for key, value in parameters.items():
             if key not in known:
                 raise ConfigError(f"{path}: notebooks: {name}: {key}: unknown parameter; known: {', '.join(known)}")
-            kind = PARAMETERS.get(key, str)
+            kind = PARAMETERS.get(key, type(known[key]))
             if type(value) is not kind:
                 raise ConfigError(f"{path}: notebooks: {name}: {key}: expected {kind.__name__}, got {value!r}")
         if missing := [arm for arm in parameters.get("arms", []) if arm not in grid.block(parameters).arms]:
             raise ConfigError(f"{path}: notebooks: {name}: arms: {missing[0]} is not in grid.arm")
-    return grid
 
 
 def grid_of(out: Path) -> Grid:
