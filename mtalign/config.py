@@ -64,7 +64,7 @@ class Run:
     beta: float = 0.0
     max_grad_norm: float = 1.0
     max_completion_length: int = 20
-    style: Style = "think"  # of prompts for pretrained models: see `sampling.render`
+    style: Style = "think"  # of prompts for pretrained models: see `prompts.render`
     eval_prompts: int = 100
     num_samples: int = 64
     lr_scheduler_type: Schedule = "constant"

@@ -71,7 +71,7 @@ def measure(model: str, tasks: Sequence[str], shares: Sequence[float], questions
 
     Args:
         shares: of a question's words that are shown; 1.0 shows all: then the question is asked in the style `direct` of
-            `sampling.render`, and only the answer is looked at.
+            `prompts.render`, and only the answer is looked at.
         questions: of each task, at most.
         max_tokens: of a continuation.
 
@@ -83,7 +83,8 @@ def measure(model: str, tasks: Sequence[str], shares: Sequence[float], questions
         ConfigError: a share is not above 0 and at most 1, or a number is below 1.
     """
     from mtalign.models import load_model
-    from mtalign.sampling import render, sample
+    from mtalign.prompts import render
+    from mtalign.sampling import sample
     from mtalign.tasks import load_task
     from mtalign.tasks_rows import demonstrations
 

@@ -216,7 +216,8 @@ def diagnose(
         ConfigError: the model or the task cannot be had.
     """
     from mtalign.models import check_names, is_shipped, load_model
-    from mtalign.sampling import render, sample
+    from mtalign.prompts import render
+    from mtalign.sampling import sample
     from mtalign.tasks import load_task
     from mtalign.tasks_rows import demonstrations
 

@@ -6,7 +6,7 @@ import torch
 
 from mtalign.config import ConfigError, Style
 from mtalign.grading import extract, grade
-from mtalign.sampling import continued, render
+from mtalign.prompts import continued, render
 from mtalign.tasks import Task
 from mtalign.tasks_rows import demonstrations
 

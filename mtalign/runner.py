@@ -119,7 +119,7 @@ def execute(
 
 def asked(run: Run, tokenizer, rows: list[dict]) -> list[dict]:
     """The rows with the texts that the model is given for their prompts."""
-    from mtalign.sampling import render
+    from mtalign.prompts import render
 
     task = load_task(run.task)
     shown = demonstrations(task)

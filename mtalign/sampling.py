@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
 from mtalign.config import Style
-from mtalign.grading import CLOSE, GRADERS, OPEN, grade, vote
+from mtalign.grading import CLOSE, GRADERS, grade, vote
 from mtalign.metrics import maj_at_k_counts
 from mtalign.plan import cache_bytes
+from mtalign.prompts import continued, render
 from mtalign.shared_prefix import can_share, shared_prefix
 from mtalign.tasks import Example
-from mtalign.tasks_rows import DEMONSTRATIONS, INSTRUCTION
+from mtalign.tasks_rows import DEMONSTRATIONS
 
 ROWS = 1600  # completions decoded at a time, at most
 
@@ -42,46 +42,6 @@ BLOCK = 256  # tokens of the vocabulary that are drawn from together
 TAIL = 12  # tokens in which the end of an answer is looked for
 LARGE, LARGE_ROWS = 10_000_000, 512  # a model from this many parameters on decodes at most so many at a time ...
 LARGE_BYTES = 10**9  # ... and on a CPU as many as have a KV cache, and all copies of the logits, of this size
-
-
-def render(
-    tokenizer,
-    prompt: str,
-    instruction: str = "",
-    style: Style = "think",
-    shown: Sequence[tuple[str, str]] = DEMONSTRATIONS,
-) -> str:
-    """The text that the model is given for a task's prompt.
-
-    In the style `think` the prompt is followed by the instruction to reason first. In the style `direct` it follows
-    the questions and answers of `shown` (`tasks_rows.demonstrations`), and the answer is begun: what a small model can do
-    that would not keep to a format. Both are messages where the model has a chat template. A micro task has no instruction, and a model
-    without chat template gets its prompt as it is.
-    """
-    if not tokenizer.chat_template:
-        if not instruction or style == "think":
-            return f"{prompt}\n\n{instruction}\n" if instruction else prompt
-        before = "".join(f"Question: {q}\nAnswer: {OPEN}{a}{CLOSE}\n\n" for q, a in shown)
-        return f"{before}Question: {prompt}\nAnswer: {OPEN}"
-    messages = [("user", f"{prompt}\n\n{instruction or INSTRUCTION}")]
-    if style == "direct":
-        turns = [(("user", q), ("assistant", f"{OPEN}{a}{CLOSE}")) for q, a in shown]
-        messages = [*chain(*turns), ("user", prompt)]
-    content = [{"role": role, "content": text} for role, text in messages]
-    text = tokenizer.apply_chat_template(content, tokenize=False, add_generation_prompt=True)
-    begin = tokenizer.bos_token
-    if begin and text.startswith(begin) and tokenizer(begin + "a")["input_ids"][:2] == [tokenizer.bos_token_id] * 2:
-        text = text.removeprefix(begin)  # the tokenizer adds it
-    return text + OPEN if style == "direct" else text
-
-
-def continued(prompt: str, text: str) -> str:
-    """The completion, with the answer tag that its prompt began.
-
-    >>> continued("1+1=? <answer>", "2</answer>"), continued("1+1=?", "2")
-    ('<answer>2</answer>', '2')
-    """
-    return OPEN + text if prompt.endswith(OPEN) else text
 
 
 def sample(

@@ -53,7 +53,7 @@ class Task:
         train, eval: disjoint lists of examples; `train` is empty for a benchmark too small to train on.
         answers: the possible answers, as text; guesses are drawn from it; empty for free-form answers.
         kind: how a completion is graded, a key of `grading.GRADERS`.
-        instruction: what a model that was not pretrained here is told after the question (`sampling.render`).
+        instruction: what a model that was not pretrained here is told after the question (`prompts.render`).
         base_rate: the chance level, where it is not one in `answers`.
         chance_is: "given" by the number of choices, or "estimated" from the answers (`estimated_chance`).
     """

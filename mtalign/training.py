@@ -21,9 +21,10 @@ from mtalign import plugins, released
 from mtalign.advantages import OBJECTIVES
 from mtalign.config import Run
 from mtalign.grading import grade, text_of, vote
+from mtalign.prompts import continued
 from mtalign.resources import Resources, batches
 from mtalign.rewards import REWARDS, over_processes
-from mtalign.sampling import continued, is_thinking
+from mtalign.sampling import is_thinking
 from mtalign.watch import Diverged, Watch
 
 ALL_OBJECTIVES = OBJECTIVES | {"nsr_released": released.nsr_released, "psr_released": released.psr_released}

@@ -9,7 +9,7 @@ from mtalign import hub, models_real, sampling
 from mtalign.config import ConfigError
 from mtalign.models import check_names, checkpoint, load_model
 from mtalign.preflight import in_words, preflight
-from mtalign.sampling import render
+from mtalign.prompts import render
 from mtalign.tasks import MICRO, load_task
 
 
