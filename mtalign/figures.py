@@ -224,7 +224,7 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
         1, len(pairs), figsize=(5 * len(pairs), 4), sharey=True, squeeze=False, layout="constrained"
     )
     for axis, ((model, task), rows) in zip(axes[0], pairs, strict=True):
-        sns.stripplot(rows, x="arm", y="accuracy", color="#0173b2", alpha=0.8, jitter=0.15, ax=axis)
+        sns.swarmplot(rows, x="arm", y="accuracy", color="#0173b2", alpha=0.8, ax=axis)  # jitter would be random
         axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)
         axis.set(title=f"{model}, {task}", xlabel="", ylabel="accuracy on held-out prompts", ylim=(-0.03, 1.03))
         axis.tick_params(axis="x", rotation=35)

@@ -79,3 +79,12 @@ def test_shares_of_any_size_are_drawn_within_the_picture(draw):
 def test_without_runs_a_figure_says_so(draw):
     (axis,) = draw(pd.DataFrame()).axes
     assert axis.texts[0].get_text() == "no finished runs"
+
+
+def test_points_of_seeds_stand_in_the_same_places_each_time():
+    rows = [("m", "t", "random", a, 0.5) for a in (0.4, 0.41, 0.41, 0.9)]
+    table = pd.DataFrame(rows, columns=["model", "task", "arm", "accuracy", "accuracy_before"])
+    first, second = (figures.seeds_apart(table).axes[0].collections[0] for _ in range(2))
+    for drawn in (first, second):
+        drawn.figure.canvas.draw()
+    assert np.array_equal(first.get_offsets(), second.get_offsets()) and len(set(first.get_offsets()[:, 0])) > 1
