@@ -212,7 +212,7 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
 
 
 def seeds_apart(table: pd.DataFrame) -> Figure:
-    """Accuracy of each seed after training, a column of points for each arm, a panel for each pair; line: before.
+    """Accuracy of each seed after training, a group of points for each arm, a panel for each pair; line: before.
 
     Args:
         table: as `records.frame` gives it.
@@ -224,10 +224,12 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
         1, len(pairs), figsize=(5 * len(pairs), 4), sharey=True, squeeze=False, layout="constrained"
     )
     for axis, ((model, task), rows) in zip(axes[0], pairs, strict=True):
-        sns.swarmplot(rows, x="arm", y="accuracy", color="#0173b2", alpha=0.8, ax=axis)  # jitter would be random
+        arms, of_arm = list(dict.fromkeys(rows["arm"])), rows.groupby("arm")["arm"]
+        beside = of_arm.cumcount() / (of_arm.transform("size") - 1).clip(lower=1) - 0.5  # seeds in their order
+        axis.scatter(rows["arm"].map(arms.index) + 0.4 * beside, rows["accuracy"], color="#0173b2", alpha=0.8, s=25)
+        axis.set_xticks(range(len(arms)), arms, rotation=35, ha="right", rotation_mode="anchor")
         axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)
         axis.set(title=f"{model}, {task}", xlabel="", ylabel="accuracy on held-out prompts", ylim=(-0.03, 1.03))
-        axis.tick_params(axis="x", rotation=35)
     return figure
 
 
