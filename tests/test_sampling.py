@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
+from test_models_real import needs
 
 from mtalign import sampling
 from mtalign.shared_prefix import shared_prefix
-from tests.test_models_real import needs
 
 
 @pytest.mark.parametrize("tokens_known", [40, 600])  # within a block of the vocabulary, and over three of them
