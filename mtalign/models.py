@@ -43,8 +43,9 @@ def checkpoint(name: str) -> Path | None:
 
 
 def is_shipped(name: str) -> bool:
-    """Whether it is a micro model of the package."""
-    return (paths.CHECKPOINTS / name / "config.json").is_file()
+    """Whether it is a micro model of the package; a folder of one's own is not, by whatever path."""
+    folder = paths.CHECKPOINTS / name
+    return folder.parent == paths.CHECKPOINTS and (folder / "config.json").is_file()
 
 
 def load_model(name: str):

@@ -17,6 +17,7 @@ from mtalign import figures, pages, paths, recipes, story, study
 from mtalign.claims import CLAIMS, STRONG, THRESHOLD, alignment, arm_accuracy, panel
 from mtalign.execution import made_from, stored
 from mtalign.grids import Grid
+from mtalign.models import is_shipped
 from mtalign.records import Records
 from mtalign.run_pages import runs_table, write_run_pages
 from mtalign.study import grid_of
@@ -86,6 +87,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "paired": story.paired(grid, records),
         "sentences": story.sentences(grid, records),
         "levels": levels,
+        "micro": all(is_shipped(model) for model, _ in grid.pairs),
         "seeds": grid.block({}).seeds,
         "claims": CLAIMS,
         "base": [row for row in runs if row["arm"] == "base" and row["status"] == "finished"],

@@ -1,13 +1,16 @@
 """What the index and the notebooks say, on synthetic records with known truth."""
 
+import shutil
+
 import numpy as np
 import pytest
 import yaml
 
-from mtalign import conclusions, story
+from mtalign import conclusions, paths, story
 from mtalign.grids import load_grid
 from mtalign.notebook import Session
 from mtalign.records import Records
+from mtalign.report import make_report
 from mtalign.tasks import load_task
 
 PROMPTS, SAMPLES = 20, 64
@@ -77,3 +80,21 @@ def test_the_best_measure_is_the_one_with_the_smallest_error(study):
     said = conclusions.predictors(table).data
     assert said.startswith("- **x** has the smallest error") and "of the best: x." in said
     assert np.isnan(table.assign(error=np.nan)["error"]).all() and "Fewer" in conclusions.predictors(table[:0]).data
+
+
+@pytest.mark.parametrize("model, arms", [("micro-a", ["base", "standard"]), ("a folder", ["base"])])
+def test_the_index_claims_of_the_models_and_of_training_what_is_so(model, arms, tmp_path):
+    if model == "a folder":
+        model = str(shutil.copytree(paths.CHECKPOINTS / "micro-a", tmp_path / "own"))
+    grid = {"model": [model], "task": ["ordering"], "seed": [0], "arm": arms}
+    content = {
+        "grid": grid,
+        "fixed": {"eval_prompts": 2, "train_prompts": 16},
+        "notebooks": {"final": {"10_verdicts": {}}},
+    }
+    (tmp_path / "own.grid.yaml").write_text(yaml.safe_dump(content))
+    text = make_report(tmp_path).read_text()
+    micro = model == "micro-a"
+    assert ("85 thousand parameters" in text) == ("Alignment is set, not found" in text) == micro
+    assert ("The models are pretrained ones" in text) != micro
+    assert ("Nothing is trained in this grid" in text) != ("<h2>Verdicts</h2>" in text) == ("standard" in arms)
