@@ -1,6 +1,8 @@
 """Notebook sources: thin, parameterised, without outputs; unknown parameters are refused inside them too."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +51,23 @@ def test_without_data_or_model_a_notebook_says_what_is_needed_and_does_not_fail(
         exec("".join(cell["source"]).replace('"smollm2-135m-instruct"', '"micro-a"'), names)
     said = capsys.readouterr().out
     assert "MTALIGN_DATA" in said and said.count("\n") == 1
+
+
+@pytest.mark.skipif("MTALIGN_DATA" not in os.environ, reason="needs MTALIGN_DATA")
+def test_published_data_are_read_to_the_end(monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *found: shown.extend(found))
+    names = {"display": lambda *found: shown.extend(found)}
+    for cell in json.loads((paths.shared("notebooks") / "13_published_data.ipynb").read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert "answer='12.8'" in capsys.readouterr().out and len(shown) >= 6
+
+
+def test_no_executed_notebook_names_a_path_of_the_machine_it_ran_on():
+    reports = Path(__file__).parents[1] / "reports"
+    executed = [p for p in reports.glob("*/[!.]*.ipynb") if p.parent.name in ("study", "small", "alignment")]
+    assert not [p.name for p in executed if any(word in p.read_text() for word in ("site-packages", "/tmp/", "/home/"))]
 
 
 def test_the_layout_has_its_notebooks():
