@@ -82,13 +82,18 @@ def _load(folder: str | Path, options: dict):
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    from mtalign.fast import quicken
+
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", **options)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", use_safetensors=True, **options)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    alone = "WORLD_SIZE" not in os.environ  # of several processes each has a GPU of its own, which trl finds
-    return model.eval().to("cuda" if alone and torch.cuda.is_available() else "cpu"), tokenizer
+    if "WORLD_SIZE" not in os.environ and torch.cuda.is_available():  # of several processes trl finds each its own GPU
+        model = model.to("cuda")
+    elif not torch.cuda.is_available():
+        quicken(model)
+    return model.eval(), tokenizer
 
 
 def check_names(pairs: list[tuple[str, str]], where: str = "notebook") -> None:

@@ -197,7 +197,7 @@ def provenance(run: Run | None = None) -> dict:
     if run is None:
         return made
     micro = is_shipped(run.model) and not any(
-        getattr(run, name) != Run.__dataclass_fields__[name].default for name in LATER
+        getattr(run, name) != Run.__dataclass_fields__[name].default for name in LATER - {"prefix_tree"}
     )
     return made | {"deviations": DEVIATIONS if micro else deviations(run)}
 

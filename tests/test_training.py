@@ -13,7 +13,7 @@ from mtalign.records import Records
 from mtalign.resources import Resources
 from mtalign.runner import RunError, execute, training_rows, wrong_majorities
 from mtalign.tasks import load_task
-from mtalign.training import ArmTrainer
+from mtalign.trainer import ArmTrainer
 from mtalign.workers import complete
 
 SMALL = {

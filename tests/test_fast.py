@@ -1,0 +1,184 @@
+"""What is faster gives the same numbers: to the last bit, or up to rounding where it is said."""
+
+import copy
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2ForCausalLM
+
+from mtalign import fast, models, trainer
+from mtalign.config import ConfigError, Run, make_run
+from mtalign.fast import OneDNNLinear, QuickQwen2
+from mtalign.grids import load_grid
+from mtalign.models import load_model
+from mtalign.prefix_tree import log_probabilities
+from mtalign.records import Records
+from mtalign.runner import attempt, execute
+from mtalign.tasks import load_task
+
+SMALL = {
+    "model": "micro-a", "task": "logic", "max_steps": 4, "generation_batch_size": 64, "num_generations": 8,
+    "train_prompts": 16, "eval_prompts": 6, "num_samples": 8,
+}  # fmt: skip
+EVIDENCE = ("before", "after", "curve", "history")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """The quick model, the same as transformers loads it, and the tokenizer."""
+    model, tokenizer = load_model("micro-a")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "quicken", lambda model: None)
+        plain, _ = load_model("micro-a")
+    assert type(model) is QuickQwen2 and type(plain) is Qwen2ForCausalLM
+    assert not any(isinstance(module, OneDNNLinear) for module in plain.modules())
+    return model, plain, tokenizer
+
+
+@pytest.fixture(scope="module")
+def rows(loaded):
+    """Rows as in an update: prompts, completions of different length, padding on both sides; with repeats."""
+    model, _, tokenizer = loaded
+    prompts = tokenizer([e.prompt for e in load_task("logic").train[:4]], return_tensors="pt")["input_ids"]
+    torch.manual_seed(0)
+    ids = sampled(model, prompts.repeat_interleave(8, dim=0))
+    ended = (ids[:, prompts.shape[1] :] == 1).int()
+    mask = torch.cat([torch.ones(32, prompts.shape[1]), ended.cumsum(dim=1) - ended == 0], dim=1).long()
+    mask[::3, -2:] = 0
+    length = ids.shape[1] - prompts.shape[1]
+    ids, mask = (torch.nn.functional.pad(x, (2, 0)) for x in (ids, mask))
+    order = torch.randperm(32)
+    return ids[order], mask[order], length
+
+
+def sampled(model, ids, **how):
+    how = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "max_new_tokens": 20} | how
+    return model.generate(input_ids=ids, attention_mask=(ids != 0).long(), pad_token_id=0, eos_token_id=1, **how)
+
+
+@pytest.mark.parametrize("how", [{}, {"temperature": 0.7}, {"do_sample": False}, {"max_new_tokens": 3}])
+@pytest.mark.parametrize("padding", [0, 2])
+def test_quick_sampling_gives_the_text_of_transformers(loaded, how, padding):
+    model, plain, tokenizer = loaded
+    texts = [example.prompt for example in load_task("logic").train[:5]]
+    ids = tokenizer(texts, return_tensors="pt")["input_ids"].repeat_interleave(30, dim=0)
+    ids = torch.cat([torch.nn.functional.pad(ids[:30, padding:], (padding, 0)), ids[30:]])
+    found = []
+    for each in (model, plain):
+        torch.manual_seed(3)
+        found.append((sampled(each, ids, **how), torch.rand(1)))  # the generator is as far, too
+    assert torch.equal(found[0][0], found[1][0]) and found[0][1] == found[1][1]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("inputs, outputs", [(64, 64), (64, 128), (128, 64), (64, 41), (192, 192)])
+@pytest.mark.parametrize("shape", [(128, 23), (16, 1), (1, 5), (700,)])
+def test_onednn_gives_the_bits_of_torch(shape, inputs, outputs, bias):
+    torch.manual_seed(0)
+    plain = torch.nn.Linear(inputs, outputs, bias=bias)
+    quick = copy.deepcopy(plain)
+    quick.__class__ = OneDNNLinear
+    x, weight = torch.randn(*shape, inputs), torch.randn(*shape, outputs)
+    found = []
+    for layer in (plain, quick):
+        given = x.clone().requires_grad_()
+        (layer(given) * weight).sum().backward()
+        found.append([layer(given), given.grad, *(p.grad for p in layer.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_large_models_are_left_as_they_are():
+    model = LlamaForCausalLM(tiny_llama(hidden_size=256, intermediate_size=64))
+    fast.quicken(model)
+    assert type(model.model.layers[0].mlp.up_proj) is torch.nn.Linear
+
+
+def test_a_quick_model_is_saved_as_what_it_is(loaded, tmp_path):
+    loaded[0].save_pretrained(tmp_path)
+    assert '"Qwen2ForCausalLM"' in (tmp_path / "config.json").read_text()
+
+
+@pytest.mark.parametrize("arm", [{}, {"objective": "nsr", "refill": "copies"}, {"entropy_coef": 0.01, "beta": 0.1}])
+def test_training_gives_the_record_of_transformers_and_trl(arm, tmp_path, monkeypatch):
+    run, records = make_run("test", {**SMALL, **arm}), Records(tmp_path)
+    records.write(run.base, execute(run.base, records))
+    quick = execute(run, records)
+    monkeypatch.setattr(fast, "quicken", lambda model: None)
+    monkeypatch.setattr(trainer.ArmTrainer, "_prepare_inputs", trainer.GRPOTrainer._prepare_inputs)
+    monkeypatch.setattr(trainer.ArmTrainer, "_tokenize_prompts", trainer.GRPOTrainer._tokenize_prompts)
+    monkeypatch.setattr(trainer, "WAITS", False)
+    assert type(models.load_model("micro-a")[0]) is Qwen2ForCausalLM
+    plain = execute(run, records)
+    assert {key: quick[key] for key in EVIDENCE if key in quick} == {
+        key: plain[key] for key in EVIDENCE if key in plain
+    }
+
+
+def tiny_llama(**sizes):
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2} | sizes
+    return LlamaConfig(num_hidden_layers=2, vocab_size=64, **sizes)
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "llama"])
+def test_a_prefix_tree_gives_the_loss_and_gradient_of_the_rows(loaded, rows, kind):
+    ids, mask, length = rows
+    torch.manual_seed(1)
+    model = loaded[1] if kind == "qwen2" else LlamaForCausalLM(tiny_llama())
+    weight = torch.randn(len(ids), length) * mask[:, -length:]
+    logits = model(ids, attention_mask=mask).logits[:, -length - 1 : -1] / 0.9
+    logs = logits.log_softmax(dim=-1)
+    of_rows = (logs.gather(2, ids[:, -length:, None])[..., 0], -(logs.exp() * logs).sum(dim=-1))
+    found = []
+    for value, entropy in (of_rows, log_probabilities(model, ids, mask, length, temperature=0.9)):
+        model.zero_grad()
+        loss = (value * weight).sum() + 0.1 * (entropy * mask[:, -length:]).sum()
+        loss.backward()
+        kept = mask[:, -length:].bool()
+        found.append([value[kept], entropy[kept], *(p.grad.clone() for p in model.parameters())])
+    for one, other in zip(*found, strict=True):
+        assert (one - other).norm() <= 1e-4 * one.norm()
+
+
+def test_tokens_without_a_place_count_nothing(loaded, rows):
+    ids, mask, length = rows
+    value, entropy = log_probabilities(loaded[0], ids, mask, length, temperature=1.0)
+    outside = mask[:, -length:] == 0
+    assert outside.any() and not value[outside].any() and not entropy[outside].any()
+
+
+def test_training_over_the_prefix_tree_differs_by_rounding(tmp_path):
+    records, run = Records(tmp_path), Run(**SMALL)
+    records.write(run.base, execute(run.base, records))
+    rows, tree = (execute(Run(**SMALL, prefix_tree=on), records) for on in (False, True))
+    assert tree["curve"]["reward"][0] == rows["curve"]["reward"][0]
+    for name in ("grad_norm", "entropy"):
+        assert tree["curve"][name][0] == pytest.approx(rows["curve"][name][0], rel=1e-3), name
+    assert tree["deviations"] == rows["deviations"]
+    assert Run(**SMALL, prefix_tree=True).base == run.base
+
+
+def test_a_prefix_tree_is_refused_where_it_does_not_work(tmp_path):
+    with pytest.raises(ConfigError, match=r"prefix_tree: .*lora_rank 4"):
+        make_run("test", {**SMALL, "prefix_tree": True, "lora_rank": 4})
+    grid = "grid: {model: [micro-a], task: [logic], arm: [standard], seed: [0]}\nfixed: {prefix_tree: true}\n"
+    (tmp_path / "grid.yaml").write_text(grid + "resources: {processes: 2}\n")
+    with pytest.raises(ConfigError, match="prefix_tree works in one process"):
+        load_grid(tmp_path / "grid.yaml")
+
+
+def test_a_prefix_tree_needs_a_known_kind_of_model(tmp_path, monkeypatch):
+    records, run = Records(tmp_path), Run(**SMALL, prefix_tree=True)
+    records.write(run.base, execute(run.base, records))
+    monkeypatch.setattr("mtalign.training.KNOWN", ("llama",))
+    record = attempt(run, records, None, None)
+    assert (
+        record["status"] == "failed" and "prefix_tree: works with models of type llama, not qwen2" in record["reason"]
+    )
