@@ -28,7 +28,7 @@ PARAMETERS = {  # name -> type; what a notebook's cell tagged `parameters` may h
 
 LATER = {  # fields that records hold only where they are not the default: older records keep their checksum
     "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta2", "delta", "loss_type", "bf16", "lora_rank", "rollouts",
-    "style", "prefix_tree",
+    "style", "fast",
 }  # fmt: skip
 
 
@@ -76,7 +76,9 @@ class Run:
     bf16: bool = False  # bfloat16 autocast in training and sampling
     lora_rank: int = 0  # 0: all weights are trained
     rollouts: Rollouts = "transformers"  # what samples in training
-    prefix_tree: bool = False  # completions that begin alike are computed once in an update: see `prefix_tree`
+    fast: bool = (
+        False  # other rounding: updates over prefix trees, layers of any width by oneDNN (`prefix_tree`, `fast`)
+    )
 
     @property
     def run_id(self) -> str:
@@ -218,8 +220,8 @@ def _contradiction(run: Run) -> str | None:
         return f"k: one_shot has k = 1, got {run.k}; use k_shot"
     if not 0 <= run.random_probability <= 1:
         return f"random_probability: expected 0 to 1, got {run.random_probability}"
-    if run.prefix_tree and (run.lora_rank or run.bf16):
-        return f"prefix_tree: works in float32 and without LoRA, got bf16 {run.bf16}, lora_rank {run.lora_rank}"
+    if run.fast and run.lora_rank:
+        return f"fast: works without LoRA, got lora_rank {run.lora_rank}"
     if run.reward.startswith("entropy") and run.objective != "grpo":
         return f"objective: {run.objective} needs rewards of 0 and 1, and {run.reward} gives neither; use grpo"
     return None

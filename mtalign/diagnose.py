@@ -223,7 +223,7 @@ def diagnose(
 
     began = time.monotonic()
     check_names([(model, task)], "diagnose")
-    known, (loaded, tokenizer) = load_task(task), load_model(model)
+    known, (loaded, tokenizer) = load_task(task), load_model(model, exact=False)
     if not is_shipped(model):
         use_fastest_threads(loaded)
     number = num_samples or (64 if is_shipped(model) else 8)

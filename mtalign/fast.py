@@ -1,11 +1,11 @@
-"""Small models on a CPU, to the same bits in half the time: linear layers by oneDNN, and decoding without `generate`'s
+"""Models on a CPU in half the time, small ones to the same bits: linear layers by oneDNN, and sampling without `generate`'s
 work at each token. `quicken` makes a model so; what it cannot do as fast is left to transformers."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
-from transformers import DynamicCache, Qwen2ForCausalLM
+from transformers import DynamicCache, LlamaForCausalLM, Qwen2ForCausalLM
 from transformers.generation import EosTokenCriteria, MaxLengthCriteria
 
 EXACT = 192  # numbers up to which oneDNN adds up a product in MKL's order; beyond, in blocks
@@ -13,17 +13,22 @@ FEW = 64  # rows below which a call of oneDNN costs more than it saves
 KNOWN = (EosTokenCriteria, MaxLengthCriteria)
 
 
-def quicken(model: nn.Module) -> None:
-    """Changes the classes of the model's parts, in place, where what they compute stays the same to the last bit."""
+def quicken(model: nn.Module, exact: bool = True) -> None:
+    """Changes the classes of a model's parts, in place, on a CPU.
+
+    Args:
+        exact: only where what they compute stays the same to the last bit, which is in small models.
+    """
     layers = [module for module in model.modules() if type(module) is nn.Linear]
     widths = [width for layer in layers for width in (layer.in_features, layer.out_features)]
-    if model.device.type != "cpu" or max(widths, default=EXACT + 1) > EXACT:
+    if model.device.type != "cpu" or (exact and max(widths, default=EXACT + 1) > EXACT):
         return
     if torch.backends.mkldnn.is_available():
         for layer in layers:
             layer.__class__ = OneDNNLinear
-    if type(model) is Qwen2ForCausalLM and set(model.config.layer_types) == {"full_attention"}:
-        model.__class__ = QuickQwen2
+    types = getattr(model.config, "layer_types", None) or ["full_attention"]
+    if type(model) in QUICK and set(types) == {"full_attention"}:
+        model.__class__ = QUICK[type(model)]
 
 
 class OneDNNLinear(nn.Linear):
@@ -79,26 +84,31 @@ class _Cache:
             self.layers = [[buffer[parents] for buffer in pair] for pair in self.layers]
 
 
-class QuickQwen2(Qwen2ForCausalLM):
-    """Qwen2 that samples completions of unpadded prompts with little between two tokens, and computes what completions
-    begin with once for all that begin so. Random numbers are drawn in transformers' order."""
+class _Sampling:
+    """Samples completions with little between two tokens, and computes what completions begin with once for all that begin
+    so, their prompt to start with. Random numbers are drawn in transformers' order."""
 
     def _sample(self, input_ids, logits_processor, stopping_criteria, generation_config, **kwargs):
-        mask, asked = kwargs.get("attention_mask"), generation_config
+        ids, asked, read = input_ids, generation_config, kwargs.get("past_key_values")
         if (
-            (mask is not None and not mask.all())
+            (read is not None and read.get_seq_length())
             or asked.return_dict_in_generate
             or any(type(each) not in KNOWN for each in stopping_criteria)
         ):
-            return super()._sample(input_ids, logits_processor, stopping_criteria, generation_config, **kwargs)
-        ids, end = input_ids, stopping_criteria.max_length
-        prompts, node = torch.unique_consecutive(ids, dim=0, return_inverse=True)  # (P, T), (B,): a row's beginning
-        read = DynamicCache(config=self.config)
-        of_nodes = self(prompts, past_key_values=read, use_cache=True, logits_to_keep=1).logits[:, -1].float()
+            return super()._sample(ids, logits_processor, stopping_criteria, asked, **kwargs)
+        mask = kwargs.get("attention_mask")
+        mask = torch.ones_like(ids) if mask is None else mask.long()
+        both, node = torch.unique_consecutive(torch.cat([ids, mask], dim=1), dim=0, return_inverse=True)
+        prompts, seen = both.chunk(2, dim=1)  # (P, T); `node` (B,) is what a row begins with, `seen` (N, T) of nodes
+        padded, next_place = not seen.all(), seen.sum(dim=1)  # (N,) position of a node's next token
+        read, where = DynamicCache(config=self.config), {}
+        if padded:
+            where = {"attention_mask": seen, "position_ids": (seen.cumsum(dim=1) - 1).clamp(min=0)}
+        of_nodes = self(prompts, past_key_values=read, use_cache=True, logits_to_keep=1, **where).logits[:, -1].float()
         logits = of_nodes[node]  # (B, V); of finished rows as they were
-        cache = _Cache(read, end)
-        rotary = self.model.rotary_emb(logits, torch.arange(end)[None])  # (1, end, D), twice
-        unfinished = torch.ones(len(ids), dtype=torch.long)
+        cache = _Cache(read, stopping_criteria.max_length)
+        rotary = self.model.rotary_emb(logits, torch.arange(stopping_criteria.max_length, device=ids.device)[None])
+        unfinished = torch.ones(len(ids), dtype=torch.long, device=ids.device)
         while True:
             scores = logits_processor(ids, logits)
             if asked.do_sample:
@@ -113,18 +123,32 @@ class QuickQwen2(Qwen2ForCausalLM):
             if not len(rows):
                 return ids
             found, own = torch.unique(node[rows] * self.vocab_size + tokens[rows], return_inverse=True)
-            cache.follow(found // self.vocab_size)
-            logits[rows] = self._next(found % self.vocab_size, cache, rotary)[own]
+            parents = found // self.vocab_size
+            cache.follow(parents)
+            seen = torch.nn.functional.pad(seen[parents], (0, 1), value=1)
+            place = tuple(x[0, next_place[parents], None] for x in rotary)  # (N, 1, D), twice
+            next_place = next_place[parents] + 1
+            visible = seen.bool()[:, None, None] if padded else None
+            logits[rows] = self._next(found % self.vocab_size, cache, place, visible)[own]
             node[rows] = own
 
-    def _next(self, tokens, cache: _Cache, rotary) -> torch.Tensor:
+    def _next(self, tokens, cache: _Cache, place, visible) -> torch.Tensor:
         """(N, V) logits after the tokens (N,), which the cache takes in."""
         hidden = self.model.embed_tokens(tokens[:, None])
-        place = tuple(x[:, cache.length : cache.length + 1] for x in rotary)
         for layer in self.model.layers:
-            hidden = layer(hidden, position_embeddings=place, past_key_values=cache)
+            hidden = layer(hidden, position_embeddings=place, past_key_values=cache, attention_mask=visible)
         cache.length += 1
         return self.lm_head(self.model.norm(hidden))[:, -1].float()
 
 
-QuickQwen2.__name__ = Qwen2ForCausalLM.__name__  # which is written in a saved model's configuration
+class QuickQwen2(_Sampling, Qwen2ForCausalLM):
+    pass
+
+
+class QuickLlama(_Sampling, LlamaForCausalLM):
+    pass
+
+
+QUICK = {Qwen2ForCausalLM: QuickQwen2, LlamaForCausalLM: QuickLlama}
+for plain, quick in QUICK.items():
+    quick.__name__ = plain.__name__  # which is written in a saved model's configuration

@@ -101,8 +101,8 @@ def _resources(path: Path, content: dict, trained: list[Run]) -> Resources:
                 )
             if run.refill != "none" and resources.launched:
                 raise ResourcesError(f"processes: refill {run.refill!r} works in one process alone")
-            if run.prefix_tree and resources.launched:
-                raise ResourcesError("processes: prefix_tree works in one process alone")
+            if run.fast and resources.launched:
+                raise ResourcesError("processes: fast works in one process alone")
     except ResourcesError as error:
         raise ConfigError(f"{path}: resources: {error}") from None
     return resources

@@ -48,8 +48,11 @@ def is_shipped(name: str) -> bool:
     return folder.parent == paths.CHECKPOINTS and (folder / "config.json").is_file()
 
 
-def load_model(name: str):
+def load_model(name: str, exact: bool = True):
     """The model in float32, in evaluation mode, and its tokenizer, padded on the left. Runs no remote code.
+
+    Args:
+        exact: whether it computes what transformers does to the last bit; else, on a CPU, up to rounding and faster.
 
     Raises:
         KeyError: there is no such model.
@@ -71,13 +74,13 @@ def load_model(name: str):
         if folder is None:
             folder, options = models_real.hub_arguments(name)
             try:
-                return _load(folder, options)
+                return _load(folder, options, exact)
             except (OSError, ValueError) as error:
                 raise models_real.hub_error(name, error) from None
-    return _load(folder, options)
+    return _load(folder, options, exact)
 
 
-def _load(folder: str | Path, options: dict):
+def _load(folder: str | Path, options: dict, exact: bool):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -92,7 +95,7 @@ def _load(folder: str | Path, options: dict):
     if "WORLD_SIZE" not in os.environ and torch.cuda.is_available():  # of several processes trl finds each its own GPU
         model = model.to("cuda")
     elif not torch.cuda.is_available():
-        quicken(model)
+        quicken(model, exact)
     return model.eval(), tokenizer
 
 

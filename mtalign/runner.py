@@ -58,7 +58,7 @@ def execute(
     start = time.perf_counter()
     resources = resources or Resources()
     launched = resources.launched and run.max_steps > 0
-    model, tokenizer = (None, None) if launched else load_model(run.model)
+    model, tokenizer = (None, None) if launched else load_model(run.model, exact=not run.fast)
     gpu = torch.cuda.is_available()
     precision = torch.autocast("cuda", torch.bfloat16) if gpu and run.bf16 else contextlib.nullcontext()
     task = load_task(run.task)
@@ -197,7 +197,7 @@ def provenance(run: Run | None = None) -> dict:
     if run is None:
         return made
     micro = is_shipped(run.model) and not any(
-        getattr(run, name) != Run.__dataclass_fields__[name].default for name in LATER - {"prefix_tree"}
+        getattr(run, name) != Run.__dataclass_fields__[name].default for name in LATER - {"fast"}
     )
     return made | {"deviations": DEVIATIONS if micro else deviations(run)}
 

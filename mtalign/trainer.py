@@ -76,8 +76,9 @@ class ArmTrainer(GRPOTrainer):
         if self.rolling and self.later:
             return input_ids.new_zeros(len(input_ids), logits_to_keep), None, None
         if self.prefix_tree:
-            rows = input_ids, attention_mask, logits_to_keep
-            return *log_probabilities(self.accelerator.unwrap_model(model), *rows, self.temperature), None
+            with self.accelerator.autocast():
+                rows = input_ids, attention_mask, logits_to_keep
+                return *log_probabilities(self.accelerator.unwrap_model(model), *rows, self.temperature), None
         return super()._get_per_token_logps_and_entropies(
             model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
         )

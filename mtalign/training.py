@@ -93,8 +93,8 @@ def train(
     Raises:
         Diverged: a loss, gradient or weight is not finite.
     """
-    if run.prefix_tree and model.config.model_type not in KNOWN:
-        raise ValueError(f"prefix_tree: works with models of type {' and '.join(KNOWN)}, not {model.config.model_type}")
+    if run.fast and model.config.model_type not in KNOWN:
+        raise ValueError(f"fast: works with models of type {' and '.join(KNOWN)}, not {model.config.model_type}")
     watch = Watch(progress)
     options = {"probability": run.random_probability} if run.reward == "random" else {}
 
@@ -111,7 +111,7 @@ def train(
         trainer = ArmTrainer(
             model, reward, grpo_config(run, folder, resources, torch.cuda.is_available()), Dataset.from_list(rows),
             processing_class=tokenizer, callbacks=[watch], objective=run.objective, refill=run.refill,
-            prefix_tree=run.prefix_tree, peft_config=lora(run),
+            prefix_tree=run.fast, peft_config=lora(run),
         )  # fmt: skip
         trainer.history = watch.history
         trainer.remove_callback(PrinterCallback)

@@ -36,7 +36,7 @@ def loaded():
     """The quick model, the same as transformers loads it, and the tokenizer."""
     model, tokenizer = load_model("micro-a")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "quicken", lambda model: None)
+        patch.setattr(fast, "quicken", lambda model, exact: None)
         plain, _ = load_model("micro-a")
     assert type(model) is QuickQwen2 and type(plain) is Qwen2ForCausalLM
     assert not any(isinstance(module, OneDNNLinear) for module in plain.modules())
@@ -111,7 +111,7 @@ def test_training_gives_the_record_of_transformers_and_trl(arm, tmp_path, monkey
     run, records = make_run("test", {**SMALL, **arm}), Records(tmp_path)
     records.write(run.base, execute(run.base, records))
     quick = execute(run, records)
-    monkeypatch.setattr(fast, "quicken", lambda model: None)
+    monkeypatch.setattr(fast, "quicken", lambda model, exact: None)
     monkeypatch.setattr(trainer.ArmTrainer, "_prepare_inputs", trainer.GRPOTrainer._prepare_inputs)
     monkeypatch.setattr(trainer.ArmTrainer, "_tokenize_prompts", trainer.GRPOTrainer._tokenize_prompts)
     monkeypatch.setattr(trainer, "WAITS", False)
@@ -157,28 +157,26 @@ def test_tokens_without_a_place_count_nothing(loaded, rows):
 def test_training_over_the_prefix_tree_differs_by_rounding(tmp_path):
     records, run = Records(tmp_path), Run(**SMALL)
     records.write(run.base, execute(run.base, records))
-    rows, tree = (execute(Run(**SMALL, prefix_tree=on), records) for on in (False, True))
+    rows, tree = (execute(Run(**SMALL, fast=on), records) for on in (False, True))
     assert tree["curve"]["reward"][0] == rows["curve"]["reward"][0]
     for name in ("grad_norm", "entropy"):
         assert tree["curve"][name][0] == pytest.approx(rows["curve"][name][0], rel=1e-3), name
     assert tree["deviations"] == rows["deviations"]
-    assert Run(**SMALL, prefix_tree=True).base == run.base
+    assert Run(**SMALL, fast=True).base == run.base
 
 
-def test_a_prefix_tree_is_refused_where_it_does_not_work(tmp_path):
-    with pytest.raises(ConfigError, match=r"prefix_tree: .*lora_rank 4"):
-        make_run("test", {**SMALL, "prefix_tree": True, "lora_rank": 4})
-    grid = "grid: {model: [micro-a], task: [logic], arm: [standard], seed: [0]}\nfixed: {prefix_tree: true}\n"
+def test_fast_is_refused_where_it_does_not_work(tmp_path):
+    with pytest.raises(ConfigError, match=r"fast: .*lora_rank 4"):
+        make_run("test", {**SMALL, "fast": True, "lora_rank": 4})
+    grid = "grid: {model: [micro-a], task: [logic], arm: [standard], seed: [0]}\nfixed: {fast: true}\n"
     (tmp_path / "grid.yaml").write_text(grid + "resources: {processes: 2}\n")
-    with pytest.raises(ConfigError, match="prefix_tree works in one process"):
+    with pytest.raises(ConfigError, match="fast works in one process"):
         load_grid(tmp_path / "grid.yaml")
 
 
-def test_a_prefix_tree_needs_a_known_kind_of_model(tmp_path, monkeypatch):
-    records, run = Records(tmp_path), Run(**SMALL, prefix_tree=True)
+def test_fast_needs_a_known_kind_of_model(tmp_path, monkeypatch):
+    records, run = Records(tmp_path), Run(**SMALL, fast=True)
     records.write(run.base, execute(run.base, records))
     monkeypatch.setattr("mtalign.training.KNOWN", ("llama",))
     record = attempt(run, records, None, None)
-    assert (
-        record["status"] == "failed" and "prefix_tree: works with models of type llama, not qwen2" in record["reason"]
-    )
+    assert record["status"] == "failed" and "fast: works with models of type llama, not qwen2" in record["reason"]

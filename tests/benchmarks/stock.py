@@ -10,10 +10,11 @@ import tempfile
 
 import torch
 from datasets import Dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
+from mtalign import paths
 from mtalign.grading import grade
-from mtalign.models import load_model
 from mtalign.rewards import REWARDS
 from mtalign.tasks import load_task
 
@@ -43,7 +44,9 @@ def accuracy(model, tokenizer, task, run: dict, seed: int) -> float:
 
 def main() -> None:
     run = json.loads(sys.stdin.readline())
-    model, tokenizer = load_model(run["model"])
+    folder = paths.CHECKPOINTS / run["model"]
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
     task = load_task(run["task"])
     before = accuracy(model, tokenizer, task, run, seed=0)
     indices = run["rows"] or range(run["train_prompts"])
