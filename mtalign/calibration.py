@@ -1,7 +1,7 @@
 """Calibration: what micro runs take on one core, fitted to runs that were measured.
 
-`python -m mtalign.calibration reports/*/records` makes params/calibration.yaml again, with the error on runs that it was not
-fitted to.
+`python -m mtalign.calibration FOLDER/records ...` makes params/calibration.yaml again, with the error on runs that it was
+not fitted to. The runs must be of this version: records that are committed were timed with an older, slower one.
 """
 
 from __future__ import annotations
@@ -29,14 +29,13 @@ def evaluated(run: Run) -> int:
 
 
 def work(run: Run) -> dict[str, float]:
-    """What a micro run consists of: thousands of completions sampled for evaluation, sampled and trained on."""
-    sampled = run.max_steps / run.steps_per_generation * run.generation_batch_size
+    """What a micro run consists of: thousands of completions sampled for evaluation, or to train on them, in either way."""
     trained = run.max_steps * run.generation_batch_size / run.steps_per_generation
     return {
         "run": 1.0,
         "evaluated": evaluated(run) * run.num_samples / 1e3,
-        "sampled": sampled / 1e3,
-        "trained": trained / 1e3,
+        "trained": 0.0 if run.fast else trained / 1e3,
+        "trained_fast": trained / 1e3 if run.fast else 0.0,
     }
 
 
@@ -70,7 +69,7 @@ def calibrate(folders: list[Path]) -> dict:
 
 
 if __name__ == "__main__":
-    text = "# Made by `python -m mtalign.calibration reports/*/records`: seconds of a core, fitted to half of the runs; error on the rest.\n"
+    text = "# Made by `python -m mtalign.calibration` from the quick grid, as it is and with `fast: false`: seconds of a core, fitted to\n# half of the runs; error on the rest.\n"
     text += yaml.safe_dump(calibrate([Path(folder) for folder in sys.argv[1:]]), sort_keys=False)
     (paths.shared("params") / "calibration.yaml").write_text(text, encoding="utf-8")
     print(text, end="")

@@ -3,6 +3,8 @@ work at each token. `quicken` makes a model so; what it cannot do as fast is lef
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import nn
 from transformers import DynamicCache, LlamaForCausalLM, Qwen2ForCausalLM
@@ -23,12 +25,30 @@ def quicken(model: nn.Module, exact: bool = True) -> None:
     widths = [width for layer in layers for width in (layer.in_features, layer.out_features)]
     if model.device.type != "cpu" or (exact and max(widths, default=EXACT + 1) > EXACT):
         return
-    if torch.backends.mkldnn.is_available():
+    if agrees() if exact else available():
         for layer in layers:
             layer.__class__ = OneDNNLinear
     types = getattr(model.config, "layer_types", None) or ["full_attention"]
     if type(model) in QUICK and set(types) == {"full_attention"}:
         model.__class__ = QUICK[type(model)]
+
+
+def available() -> bool:
+    """Whether this build of torch has oneDNN's linear layer."""
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+@lru_cache
+def agrees() -> bool:
+    """Whether it gives torch's bits for the products of small models on this machine: tried, once in a process."""
+    if not available():
+        return False
+    generator = torch.Generator().manual_seed(0)
+    for inputs, outputs in ((64, 64), (64, 128), (128, 64), (EXACT, EXACT)):
+        x, weight = (torch.randn(rows, inputs, generator=generator) for rows in (999, outputs))
+        if not torch.equal(_product(x, weight), nn.functional.linear(x, weight)):
+            return False
+    return True
 
 
 class OneDNNLinear(nn.Linear):

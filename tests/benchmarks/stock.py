@@ -42,24 +42,18 @@ def accuracy(model, tokenizer, task, run: dict, seed: int) -> float:
     return right / total
 
 
-def main() -> None:
-    run = json.loads(sys.stdin.readline())
-    folder = paths.CHECKPOINTS / run["model"]
+def load(name: str):
+    """The model as transformers loads it, and its tokenizer."""
+    folder = paths.CHECKPOINTS / name
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
-    task = load_task(run["task"])
-    before = accuracy(model, tokenizer, task, run, seed=0)
+    return AutoModelForCausalLM.from_pretrained(folder, dtype="float32"), tokenizer
+
+
+def train(model, tokenizer, task, run: dict) -> None:
+    """trl's own trainer with the run's budget, in place."""
+    columns = {"kind": task.kind, "seed": run["seed"]}
     indices = run["rows"] or range(run["train_prompts"])
-    rows = [
-        {
-            "prompt": task.train[i].prompt,
-            "answer": task.train[i].answer,
-            "kind": task.kind,
-            "row": i,
-            "seed": run["seed"],
-        }
-        for i in indices
-    ]
+    rows = [{"prompt": task.train[i].prompt, "answer": task.train[i].answer, "row": i} | columns for i in indices]
     rows *= -(-run["generation_batch_size"] // run["num_generations"] // len(rows))
     with tempfile.TemporaryDirectory() as folder:
         config = GRPOConfig(
@@ -76,6 +70,14 @@ def main() -> None:
             model, REWARDS[run["reward"]], config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
         )
         trainer.train()
+
+
+def main() -> None:
+    run = json.loads(sys.stdin.readline())
+    model, tokenizer = load(run["model"])
+    task = load_task(run["task"])
+    before = accuracy(model, tokenizer, task, run, seed=0)
+    train(model, tokenizer, task, run)
     after = accuracy(model, tokenizer, task, run, seed=run["seed"])
     print("\n" + json.dumps({"before": before, "after": after}))
 
