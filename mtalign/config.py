@@ -76,9 +76,7 @@ class Run:
     bf16: bool = False  # bfloat16 autocast in training and sampling
     lora_rank: int = 0  # 0: all weights are trained
     rollouts: Rollouts = "transformers"  # what samples in training
-    fast: bool = (
-        False  # other rounding: updates over prefix trees, layers of any width by oneDNN (`prefix_tree`, `fast`)
-    )
+    fast: bool = False  # up to rounding the same: updates over prefix trees, layers of any width by oneDNN
 
     @property
     def run_id(self) -> str:

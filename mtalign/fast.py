@@ -100,7 +100,7 @@ class _Cache:
 
     def follow(self, parents: torch.Tensor) -> None:
         """Goes on with these beginnings, in this order; one can be there several times, or not at all."""
-        if not torch.equal(parents, torch.arange(len(self.layers[0][0]))):
+        if not torch.equal(parents, torch.arange(len(self.layers[0][0]), device=parents.device)):
             self.layers = [[buffer[parents] for buffer in pair] for pair in self.layers]
 
 

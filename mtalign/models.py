@@ -92,9 +92,8 @@ def _load(folder: str | Path, options: dict, exact: bool):
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", use_safetensors=True, **options)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if "WORLD_SIZE" not in os.environ and torch.cuda.is_available():  # of several processes trl finds each its own GPU
-        model = model.to("cuda")
-    elif not torch.cuda.is_available():
+    if "WORLD_SIZE" not in os.environ:  # of several processes each has a GPU of its own, which trl finds
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
         quicken(model, exact)
     return model.eval(), tokenizer
 
