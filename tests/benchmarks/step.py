@@ -5,10 +5,11 @@ thread. As in the quick grid (`fast`), in arithmetic that equals trl's and trans
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, replace
 from unittest.mock import patch
 
@@ -67,7 +68,8 @@ def stock(run: Run) -> float:
 
     model, tokenizer = stock.load(run.model)
     began = time.perf_counter()
-    stock.train(model, tokenizer, load_task(run.task), asdict(run) | {"rows": []})
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        stock.train(model, tokenizer, load_task(run.task), asdict(run) | {"rows": []})
     return time.perf_counter() - began
 
 
