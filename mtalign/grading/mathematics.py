@@ -23,10 +23,10 @@ from mtalign.grading.bounds import MAX_LENGTH, tame
 from mtalign.grading.canonical import CLOCK, NAME, canonical, is_words, stripped, tidy, words
 from mtalign.grading.notation import number
 from mtalign.grading.sandbox import sandbox
-from mtalign.grading.shape import fits, letters
+from mtalign.grading.shape import BASE, fits, letters, same_bases
 from mtalign.grading.units import PERCENT, compatible, split_unit, unwrapped
 
-MAX_SECONDS = 1.6  # of wall-clock for math-verify on a pair, so that no completion takes 2 s
+MAX_SECONDS = 16.0  # of wall-clock for math-verify on a pair: ends what waits; what computes has 1 s of processor time
 MAX_SIDES = 4  # of a chain of equalities
 
 
@@ -98,6 +98,8 @@ def _same_value(given: str, wanted: str) -> bool:
     first, second = number(given), number(wanted)
     if first is not None and second is not None:
         return first == second
+    if BASE.fullmatch(given) and BASE.fullmatch(wanted):
+        return same_bases(given, wanted)
     wanted, name = _without_name(wanted)
     if "=" in given and "=" not in wanted:
         return _all_sides(given, wanted, name)

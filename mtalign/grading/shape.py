@@ -20,7 +20,7 @@ def fits(given: str, wanted: str) -> bool:
         letters(given) <= letters(wanted) | {"e", "i"}
         and (letters(given) == letters(wanted) or "=" not in wanted)
         and all(_says(pattern, given) <= _says(pattern, wanted) for pattern in RELATIONS.values())
-        and _same_bases(given, wanted)
+        and same_bases(given, wanted)
         and _brackets(given) == _brackets(wanted)
         and _same_count(given, wanted)
     )
@@ -38,7 +38,7 @@ def letters(text: str) -> set[str]:
     return set(re.findall("[A-Za-z]", text))
 
 
-def _same_bases(given: str, wanted: str) -> bool:
+def same_bases(given: str, wanted: str) -> bool:
     """Of numerals with a base: an answer has the key's or none, and its digits."""
     found, key = BASE.fullmatch(given), BASE.fullmatch(wanted)
     if key:
