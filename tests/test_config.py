@@ -52,7 +52,7 @@ def change(path, value):
             "num_generations: 15 does not divide generation_batch_size 256; the nearest is 255",
         ),
         ("fixed.steps_per_generation", 3, "steps_per_generation: 3 does not divide"),
-        ("fixed.num_generations", 1, "num_generations: a group needs at least 2"),
+        ("fixed.num_generations", 1, "num_generations: expected 2 or more"),
         ("fixed.train_prompts", 1, "train_prompts: 1 rows are fewer than one rollout's 16 prompts"),
         ("fixed.reward", "gold", "reward: unknown value 'gold'"),
         ("arms.mine", {"reward": "gold"}, None),  # unused arms are not expanded

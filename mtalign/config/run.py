@@ -22,6 +22,13 @@ LATER = {  # fields that records hold only where they are not the default: older
     "style", "fast",
 }  # fmt: skip
 
+POSITIVE = ("learning_rate", "temperature", "max_grad_norm")
+LEAST = {  # the smallest possible value of a field; a group needs 2 completions, else it has no spread
+    "seed": 0, "max_steps": 0, "k": 1, "train_prompts": 1, "generation_batch_size": 1, "num_generations": 2,
+    "steps_per_generation": 1, "max_completion_length": 1, "eval_prompts": 1, "num_samples": 1, "warmup_steps": 0,
+    "weight_decay": 0, "delta": 0, "lora_rank": 0,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Run:
@@ -173,26 +180,18 @@ def mismatch(value, kind) -> str | None:
 def _contradiction(run: Run) -> str | None:
     """What makes the run impossible, naming the key; None where it is possible."""
     batch, group, updates = run.generation_batch_size, run.num_generations, run.steps_per_generation
-    for key in ("learning_rate", "temperature", "max_grad_norm"):
+    for key in POSITIVE:
         if not 0 < getattr(run, key) < float("inf"):
             return f"{key}: expected a positive number, got {getattr(run, key)}"
-    positive = ("k", "train_prompts", "generation_batch_size", "steps_per_generation", "max_completion_length")
-    for key in (*positive, "eval_prompts", "num_samples"):
-        if getattr(run, key) < 1:
-            return f"{key}: expected 1 or more, got {getattr(run, key)}"
-    for key in ("warmup_steps", "weight_decay", "delta", "lora_rank"):
-        if not 0 <= getattr(run, key) < float("inf"):
-            return f"{key}: expected 0 or more, got {getattr(run, key)}"
+    for key, least in LEAST.items():
+        if not least <= getattr(run, key) < float("inf"):
+            return f"{key}: expected {least} or more, got {getattr(run, key)}"
     if not 0 < run.adam_beta2 < 1:
         return f"adam_beta2: expected a number between 0 and 1, got {run.adam_beta2}"
     if run.warmup_steps and run.lr_scheduler_type == "constant":
         return (
             f"warmup_steps: {run.warmup_steps} has no effect with lr_scheduler_type constant; use constant_with_warmup"
         )
-    if run.max_steps < 0 or run.seed < 0:
-        return f"max_steps, seed: expected 0 or more, got {run.max_steps}, {run.seed}"
-    if group < 2:
-        return f"num_generations: a group needs at least 2 completions, got {group}"
     if batch % group:
         nearest = max(group, round(batch / group) * group)
         return f"num_generations: {group} does not divide generation_batch_size {batch}; the nearest is {nearest}"
