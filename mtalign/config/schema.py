@@ -11,9 +11,7 @@ import dataclasses
 import inspect
 import json
 import re
-import sys
 import typing
-from pathlib import Path
 
 from mtalign.config import paths, plugins, resources, run
 from mtalign.config.arms import ARMS, Reward
@@ -114,4 +112,4 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1] if len(sys.argv) > 1 else paths.shared("params") / "grid.schema.json").write_text(text())
+    paths.write_whole(paths.shared("params") / "grid.schema.json", text())
