@@ -17,6 +17,8 @@ PASSED = {
     "ds3_gather_for_generation", "cache_implementation", "dataloader_num_workers", "save_total_limit", "ddp_timeout",
 }  # fmt: skip
 
+LEAST = {"gpus": 0, "cpus": 1, "processes": 1, "micro_batch": 0, "save_steps": 0}  # the smallest possible values
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -53,7 +55,7 @@ def make_resources(values: dict) -> Resources:
         if message := mismatch(value, kinds[key]):
             raise ResourcesError(f"{key}: {message}")
     made = Resources(**values)
-    for key, least in {"gpus": 0, "cpus": 1, "processes": 1, "micro_batch": 0, "save_steps": 0}.items():
+    for key, least in LEAST.items():
         if getattr(made, key) < least:
             raise ResourcesError(f"{key}: expected {least} or more, got {getattr(made, key)}")
     for key in made.trl:
