@@ -83,8 +83,8 @@ class Run:
         >>> Run("micro-a", "logic").run_id.startswith("micro-a.logic.standard.s0.")
         True
         """
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
-        content = json.dumps({**own, "recipe": RECIPE}, sort_keys=True)
+        chosen = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        content = json.dumps({**chosen, "recipe": RECIPE}, sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()[:10]
         return f"{file_name(self.model)}.{file_name(self.task)}.{self.arm}.s{self.seed}.{digest}"
 
