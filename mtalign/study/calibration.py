@@ -53,16 +53,16 @@ def calibrate(folders: list[Path]) -> dict:
     import numpy as np
     from scipy.optimize import nnls
 
-    found = [json.loads(path.read_text()) for folder in folders for path in sorted(folder.glob("*.json"))]
-    found = [record for record in found if record["status"] == "finished"]
+    records = [json.loads(path.read_text()) for folder in folders for path in sorted(folder.glob("*.json"))]
+    records = [record for record in records if record["status"] == "finished"]
     known = set(Run.__dataclass_fields__)
-    amounts = [work(Run(**{k: v for k, v in record["config"].items() if k in known})) for record in found]
-    seconds = np.array([record["seconds"] for record in found])
+    amounts = [work(Run(**{k: v for k, v in record["config"].items() if k in known})) for record in records]
+    seconds = np.array([record["seconds"] for record in records])
     matrix = np.array([list(amount.values()) for amount in amounts])
     fitted, _ = nnls(matrix[::2] / seconds[::2, None], np.ones(len(seconds[::2])))
     error = np.abs(matrix[1::2] @ fitted / seconds[1::2] - 1)
     return {
-        "runs": len(found),
+        "runs": len(records),
         "seconds": {kind: round(float(value), 4) for kind, value in zip(amounts[0], fitted, strict=True)},
         "error": {"median": round(float(np.median(error)), 3), "nine_of_ten": round(float(np.quantile(error, 0.9)), 3)},
     }

@@ -131,10 +131,10 @@ REAL: dict[str, Source] = {
 def _without_tests(name: str, source: Source, examples: list, rows: int, root: str) -> Task:
     """A training set without the questions of the benchmarks that are held out; the first of these is evaluated."""
     tests = [_load(test, root) for test in source.held_out]
-    kept = apart(examples, (e for test in tests for e in test.train + test.eval), source.kind)
+    training = apart(examples, (e for test in tests for e in test.train + test.eval), source.kind)
     description = f"{source.description}; left out: {rows - len(examples)} without an answer that can be graded"
-    description += f", {len(examples) - len(kept)} that are in {', '.join(source.held_out)}"
-    return finish(name, description, kept, source.kind, eval_=tests[0].eval, shuffle=source.shuffle)
+    description += f", {len(examples) - len(training)} that are in {', '.join(source.held_out)}"
+    return finish(name, description, training, source.kind, eval_=tests[0].eval, shuffle=source.shuffle)
 
 
 def load(name: str) -> Task:
