@@ -55,19 +55,19 @@ def _load(name: str, dataset: str, given: str) -> Task:
     settings = {"seed": SPLIT_SEED, **settings, "size": 4 * size}  # more than needed: some questions come twice
     try:
         generator = reasoning_gym.create_dataset(dataset, **settings)
-        questions: dict[str, tuple[int, str]] = {}
+        found: dict[str, tuple[int, str]] = {}
         for index in range(4 * size):
             entry = generator[index]
-            questions.setdefault(str(entry["question"]), (index, str(entry["answer"])))
-            if len(questions) == size:
+            found.setdefault(str(entry["question"]), (index, str(entry["answer"])))
+            if len(found) == size:
                 break
     except Exception as error:
         raise ConfigError(f"task {name}: reasoning-gym refuses the settings ({in_one_line(error, 120)})") from None
-    if len(questions) < size:
-        raise ConfigError(f"task {name}: size: only {len(questions)} different questions in {4 * size} drawn")
+    if len(found) < size:
+        raise ConfigError(f"task {name}: size: only {len(found)} different questions in {4 * size} drawn")
     own_verifier = type(generator).score_answer is not ProceduralDataset.score_answer  # else equal text is right
     examples = []
-    for question, (index, answer) in questions.items():
+    for question, (index, answer) in found.items():
         kind = grading.kind(dataset, settings, index) if own_verifier else ""
         examples.append(Example(question, answer, kind=kind))
     return finish(name, f"reasoning-gym: {dataset.replace('_', ' ')}", examples, "exact")
