@@ -26,7 +26,8 @@ def grid_schema() -> dict:
     >>> grid_schema()["definitions"]["settings"]["properties"]["k"]
     {'type': 'integer', 'default': 1, 'minimum': 1, 'description': 'prompts of a k_shot subset'}
     """
-    fields = _fields(run.Run, run.LEAST, run.POSITIVE)
+    fields = _fields(run.Run, run.BOUNDS)
+    counts = {name: run.Bound(least, run.MOST) for name, least in resources.LEAST.items()}
     settings = {name: field for name, field in fields.items() if name not in AXES}
     axes = {
         "model": {
@@ -60,7 +61,7 @@ def grid_schema() -> dict:
             {"each": {"$ref": "#/definitions/notebooks"}, "final": {"$ref": "#/definitions/notebooks"}}
         )
         | {"description": "What is executed for each model and task, and once at the end.", "type": ["object", "null"]},
-        "resources": _object(_fields(resources.Resources, resources.LEAST))
+        "resources": _object(_fields(resources.Resources, counts))
         | {"description": "What a run is computed with, and not what it computes.", "type": ["object", "null"]},
     }
     definitions = {
@@ -79,8 +80,8 @@ def _object(properties: dict) -> dict:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _fields(kind: type, least: dict[str, int], positive: tuple[str, ...] = ()) -> dict[str, dict]:
-    """A property for each field of a dataclass: type, default, bound, and the comment beside it in the source."""
+def _fields(kind: type, bounds: dict[str, run.Bound]) -> dict[str, dict]:
+    """A property for each field of a dataclass: type, default, bounds, and the comment beside it in the source."""
     comments = dict(re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(kind), re.MULTILINE))
     types = typing.get_type_hints(kind)
     properties = {}
@@ -88,14 +89,19 @@ def _fields(kind: type, least: dict[str, int], positive: tuple[str, ...] = ()) -
         known = _values(types[field.name])
         if field.default is not dataclasses.MISSING:
             known["default"] = field.default
-        if field.name in least:
-            known["minimum"] = least[field.name]
-        if field.name in positive:
-            known["exclusiveMinimum"] = 0
+        if field.name in bounds:
+            known |= _ends(bounds[field.name])
         if field.name in comments:
             known["description"] = comments[field.name]
         properties[field.name] = known
     return properties
+
+
+def _ends(bound: run.Bound) -> dict:
+    """The ends of what a number can be; one that stands for infinity is left out."""
+    names = ("exclusiveMinimum", "exclusiveMaximum") if bound.open else ("minimum", "maximum")
+    ends = zip(names, (bound.least, bound.most), strict=True)
+    return {name: end for name, end in ends if abs(end) not in (run.LARGEST, run.MOST)}
 
 
 def _values(kind) -> dict:
