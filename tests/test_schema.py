@@ -68,5 +68,6 @@ def test_a_wrong_key_type_or_value_is_refused_by_both(tmp_path, key, value, monk
 
 def test_fields_have_their_comments_and_bounds_for_editors():
     settings = grid_schema()["definitions"]["settings"]["properties"]
-    assert settings["warmup_steps"] == {"type": "integer", "default": 0, "minimum": 0, "description": "updates"}
+    ends = {"minimum": 0, "maximum": 10**9}
+    assert settings["warmup_steps"] == {"type": "integer", "default": 0, **ends, "description": "updates"}
     assert settings["learning_rate"]["exclusiveMinimum"] == 0 and "model" not in settings

@@ -24,10 +24,9 @@ def grid_schema() -> dict:
     """The schema, in draft 7, which editors know best.
 
     >>> grid_schema()["definitions"]["settings"]["properties"]["k"]
-    {'type': 'integer', 'default': 1, 'minimum': 1, 'description': 'prompts of a k_shot subset'}
+    {'type': 'integer', 'default': 1, 'minimum': 1, 'maximum': 1000000000, 'description': 'prompts of a k_shot subset'}
     """
     fields = _fields(run.Run, run.BOUNDS)
-    counts = {name: run.Bound(least, run.MOST) for name, least in resources.LEAST.items()}
     settings = {name: field for name, field in fields.items() if name not in AXES}
     axes = {
         "model": {
@@ -61,7 +60,11 @@ def grid_schema() -> dict:
             {"each": {"$ref": "#/definitions/notebooks"}, "final": {"$ref": "#/definitions/notebooks"}}
         )
         | {"description": "What is executed for each model and task, and once at the end.", "type": ["object", "null"]},
-        "resources": _object(_fields(resources.Resources, counts))
+        "resources": _object(
+            _fields(
+                resources.Resources, {name: run.Bound(least, run.LARGEST) for name, least in resources.LEAST.items()}
+            )
+        )
         | {"description": "What a run is computed with, and not what it computes.", "type": ["object", "null"]},
     }
     definitions = {
@@ -81,7 +84,7 @@ def _object(properties: dict) -> dict:
 
 
 def _fields(kind: type, bounds: dict[str, run.Bound]) -> dict[str, dict]:
-    """A property for each field of a dataclass: type, default, bounds, and the comment beside it in the source."""
+    """A property for each field of a dataclass: type, default, bound, and the comment beside it in the source."""
     comments = dict(re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(kind), re.MULTILINE))
     types = typing.get_type_hints(kind)
     properties = {}
@@ -89,19 +92,14 @@ def _fields(kind: type, bounds: dict[str, run.Bound]) -> dict[str, dict]:
         known = _values(types[field.name])
         if field.default is not dataclasses.MISSING:
             known["default"] = field.default
-        if field.name in bounds:
-            known |= _ends(bounds[field.name])
+        if bound := bounds.get(field.name):
+            ends = {"exclusiveMinimum" if bound.open else "minimum": bound.least}
+            ends["exclusiveMaximum" if bound.open else "maximum"] = bound.most
+            known |= {name: end for name, end in ends.items() if abs(end) < run.LARGEST}
         if field.name in comments:
             known["description"] = comments[field.name]
         properties[field.name] = known
     return properties
-
-
-def _ends(bound: run.Bound) -> dict:
-    """The ends of what a number can be; one that stands for infinity is left out."""
-    names = ("exclusiveMinimum", "exclusiveMaximum") if bound.open else ("minimum", "maximum")
-    ends = zip(names, (bound.least, bound.most), strict=True)
-    return {name: end for name, end in ends if abs(end) not in (run.LARGEST, run.MOST)}
 
 
 def _values(kind) -> dict:
