@@ -80,7 +80,10 @@ def test_the_paper_index_has_every_published_arm_and_every_source_that_the_code_
     titles = " ".join(re.findall(r"^### .*$", text, re.MULTILINE))
     assert {arm for arm in [*ORIGINALS, *released.REWARDS, *released.OBJECTIVES] if f"`{arm}`" not in titles} == set()
     named = [function.__doc__ or "" for function in [*REWARDS.values(), *OBJECTIVES.values()]]
-    named += [claim.source for claim in CLAIMS.values()] + [metrics.pass_at_k.__doc__, subsets.historical_variance.__doc__]
+    named += [claim.source for claim in CLAIMS.values()] + [
+        metrics.pass_at_k.__doc__,
+        subsets.historical_variance.__doc__,
+    ]
     numbers = {number for each in named for number in re.findall(r"\d{4}\.\d{5}", each)}
     assert len(numbers) >= 7 and {number for number in numbers if number not in text} == set()
 
