@@ -1,6 +1,6 @@
 """`python -m mtalign` is the `mtalign` command."""
 
-from mtalign.cli import main
+from mtalign.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from mtalign.advantages import grpo
-from mtalign.grading import text_of
+from mtalign.grading.answers import text_of
 from mtalign.rewards import random
 
 if TYPE_CHECKING:

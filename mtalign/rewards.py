@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import groupby
 
-from mtalign.grading import grade, text_of, vote
+from mtalign.grading.answers import grade, text_of, vote
 
 FORMAT = re.compile(r"\s*<think>(?:(?!</?think>).)*</think>\s*<answer>(?:(?!</?answer>).)*\S\s*</answer>\s*", re.DOTALL)
 

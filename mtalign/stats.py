@@ -151,3 +151,14 @@ def holm(p_values: list[float]) -> list[float]:
     corrected = np.empty(len(p_values))
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return corrected.tolist()
+
+
+def wilson(mean: float, number: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95% interval of a mean in [0, 1] over `number` prompts (Wilson 1927).
+
+    >>> [round(end, 2) for end in wilson(0.0, 16)]
+    [0.0, 0.19]
+    """
+    centre, scale = mean + z * z / (2 * number), 1 + z * z / number
+    half = z * (mean * (1 - mean) / number + z * z / (4 * number * number)) ** 0.5
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)

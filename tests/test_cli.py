@@ -7,7 +7,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from mtalign.cli import cli
+from mtalign.cli.main import cli
 
 
 def test_import_is_light():

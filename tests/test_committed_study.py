@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtalign.claims import CLAIMS
-from mtalign.records import Records
-from mtalign.story import verdict_tables
-from mtalign.study import grid_of
+from mtalign.claims.verdicts import CLAIMS
+from mtalign.notebook.pages import grid_of
+from mtalign.records.store import Records
+from mtalign.report.index import verdict_tables
 
 STUDY = Path(__file__).parents[1] / "reports/study"
 DRAWS = 4000

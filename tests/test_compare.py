@@ -7,9 +7,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from test_verify import original  # noqa: F401
 
-from mtalign.compare import cell_differences, compare, write_html
-from mtalign.records import Records
-from mtalign.study import open_grid
+from mtalign.notebook.pages import open_grid
+from mtalign.records.store import Records
+from mtalign.study.compare import cell_differences, compare, write_html
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import typing
 import pytest
 import yaml
 
-from mtalign import paths
-from mtalign.arms import ARMS, Objective, Reward
-from mtalign.config import RECIPE, ConfigError, Run, make_run
-from mtalign.grids import expand_grid, load_grid
+from mtalign.config import paths
+from mtalign.config.arms import ARMS, Objective, Reward
+from mtalign.config.errors import ConfigError
+from mtalign.config.grid import expand_grid, load_grid
+from mtalign.config.run import RECIPE, Run, make_run
 
 GOOD = {
     "grid": {"model": ["micro-a"], "task": ["logic"], "arm": ["base", "standard"], "seed": [0]},

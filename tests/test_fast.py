@@ -1,20 +1,24 @@
 """What is faster gives the same numbers: to the last bit, or up to rounding where it is said."""
 
 import copy
+from importlib import import_module
 
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2ForCausalLM
 
-from mtalign import fast, models, trainer
-from mtalign.config import ConfigError, Run, make_run
-from mtalign.fast import OneDNNLinear, QuickQwen2
-from mtalign.grids import load_grid
-from mtalign.models import load_model
-from mtalign.prefix_tree import log_probabilities
-from mtalign.records import Records
-from mtalign.runner import attempt, execute
-from mtalign.tasks import load_task
+from mtalign.config.errors import ConfigError
+from mtalign.config.grid import load_grid
+from mtalign.config.run import Run, make_run
+from mtalign.models.load import load_model
+from mtalign.records.store import Records
+from mtalign.runs.execute import attempt, execute
+from mtalign.speed import cpu as fast
+from mtalign.speed.cpu import OneDNNLinear, agrees, available, quicken
+from mtalign.speed.decoding import QuickQwen2
+from mtalign.speed.prefix_tree import log_probabilities
+from mtalign.tasks.registry import load_task
+from mtalign.training import trainer
 
 SMALL = {
     "model": "micro-a", "task": "logic", "max_steps": 4, "generation_batch_size": 64, "num_generations": 8,
@@ -78,7 +82,7 @@ def test_quick_sampling_gives_the_text_of_transformers(loaded, how, padding):
     assert torch.equal(found[0][0], found[1][0]) and found[0][1] == found[1][1]
 
 
-@pytest.mark.skipif(not fast.agrees(), reason="oneDNN gives other bits on this machine, and is left out")
+@pytest.mark.skipif(not agrees(), reason="oneDNN gives other bits on this machine, and is left out")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("inputs, outputs", [(64, 64), (64, 128), (128, 64), (64, 41), (192, 192)])
 @pytest.mark.parametrize("shape", [(128, 23), (16, 1), (1, 5), (700,)])
@@ -98,10 +102,10 @@ def test_onednn_gives_the_bits_of_torch(shape, inputs, outputs, bias):
 
 def test_large_models_are_left_as_they_are_but_where_rounding_may_differ():
     model = LlamaForCausalLM(tiny_llama(hidden_size=256, intermediate_size=64))
-    fast.quicken(model)
+    quicken(model)
     assert type(model.model.layers[0].mlp.up_proj) is torch.nn.Linear
-    fast.quicken(model, exact=False)
-    assert (type(model.model.layers[0].mlp.up_proj) is OneDNNLinear) == fast.available()
+    quicken(model, exact=False)
+    assert (type(model.model.layers[0].mlp.up_proj) is OneDNNLinear) == available()
 
 
 def test_layers_stay_torchs_where_onednn_gives_other_bits(monkeypatch):
@@ -124,7 +128,7 @@ def test_training_gives_the_record_of_transformers_and_trl(arm, tmp_path, monkey
     monkeypatch.setattr(trainer.ArmTrainer, "_prepare_inputs", trainer.GRPOTrainer._prepare_inputs)
     monkeypatch.setattr(trainer.ArmTrainer, "_tokenize_prompts", trainer.GRPOTrainer._tokenize_prompts)
     monkeypatch.setattr(trainer, "WAITS", False)
-    assert type(models.load_model("micro-a")[0]) is Qwen2ForCausalLM
+    assert type(load_model("micro-a")[0]) is Qwen2ForCausalLM
     plain = execute(run, records)
     assert {key: quick[key] for key in EVIDENCE if key in quick} == {
         key: plain[key] for key in EVIDENCE if key in plain
@@ -186,6 +190,6 @@ def test_fast_is_refused_where_it_does_not_work(tmp_path):
 def test_fast_needs_a_known_kind_of_model(tmp_path, monkeypatch):
     records, run = Records(tmp_path), Run(**SMALL, fast=True)
     records.write(run.base, execute(run.base, records))
-    monkeypatch.setattr("mtalign.training.KNOWN", ("llama",))
+    monkeypatch.setattr(import_module("mtalign.training.train"), "KNOWN", ("llama",))
     record = attempt(run, records, None, None)
     assert record["status"] == "failed" and "fast: works with models of type llama, not qwen2" in record["reason"]

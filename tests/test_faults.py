@@ -18,11 +18,11 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mtalign import paths
-from mtalign.claims import verdicts
-from mtalign.records import Records
-from mtalign.study import open_grid
-from mtalign.verify import verify
+from mtalign.claims.verdicts import verdicts
+from mtalign.config import paths
+from mtalign.notebook.pages import open_grid
+from mtalign.records.store import Records
+from mtalign.study.verify import verify
 
 pytestmark = pytest.mark.slow
 
@@ -214,8 +214,8 @@ def test_a_kernel_that_dies_is_a_hole_and_the_rest_is_done(tmp_path):
 def test_a_kernel_that_hangs_is_stopped(tmp_path):
     hangs = own_notebook(tmp_path / "hangs.ipynb", "import time; time.sleep(1000)")
     code = (
-        "from pathlib import Path; from mtalign import execution, study; execution.CELL_TIMEOUT = 5\n"
-        f"page = study.Page(Path({str(hangs)!r}), {{}}, 'hangs', 'hangs')\n"
+        "from pathlib import Path; from mtalign.notebook import execution, pages; execution.CELL_TIMEOUT = 5\n"
+        f"page = pages.Page(Path({str(hangs)!r}), {{}}, 'hangs', 'hangs')\n"
         f"print(execution.execute(page, Path({str(tmp_path)!r}), {{}}))\n"
     )
     began = time.monotonic()

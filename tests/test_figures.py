@@ -7,8 +7,17 @@ import pytest
 
 matplotlib.use("Agg")
 
-from mtalign import figures
-from mtalign.arms import ARMS
+from mtalign.config.arms import ARMS
+from mtalign.notebook.figures import (
+    accuracy_bars,
+    alignment_curves,
+    dose_response,
+    gain_against,
+    learning_curves,
+    recovered_shares,
+    seeds_apart,
+)
+from mtalign.notebook.palette import LABELS, PALETTE
 from mtalign.stats import Estimate
 
 BARS = pd.DataFrame(
@@ -25,15 +34,15 @@ SHARES = pd.DataFrame(
 
 
 def test_every_arm_has_a_colour_and_a_name_of_its_own():
-    assert set(figures.PALETTE) == set(ARMS) == set(figures.LABELS)
-    assert len(set(figures.PALETTE.values())) == len(ARMS)
+    assert set(PALETTE) == set(ARMS) == set(LABELS)
+    assert len(set(PALETTE.values())) == len(ARMS)
 
 
 def test_bars_end_where_accuracies_end_and_wear_their_arms_colours():
-    figure = figures.accuracy_bars(BARS, chance=0.1)
+    figure = accuracy_bars(BARS, chance=0.1)
     axis = figure.axes[0]
     assert axis.get_ylim() == (0, 1.05) and [t.get_text() for t in axis.get_xticklabels()] == ["before RL", "mine"]
-    assert axis.patches[0].get_facecolor()[:3] == pytest.approx(figures.PALETTE["base"][:3])
+    assert axis.patches[0].get_facecolor()[:3] == pytest.approx(PALETTE["base"][:3])
     assert [a.get_title() for a in figure.axes] == ["strong", "weak"]
 
 
@@ -47,16 +56,16 @@ def test_learning_curves_show_each_arm_once():
             "entropy": 1.0,
         }
     )
-    figure = figures.learning_curves(curves, ["reward", "entropy"])
+    figure = learning_curves(curves, ["reward", "entropy"])
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before RL", "negative samples"]
 
 
 @pytest.mark.parametrize(
     "draw",
     [
-        figures.recovered_shares,
-        lambda t: figures.dose_response(t, "alignment"),
-        lambda t: figures.gain_against(t, "alignment"),
+        recovered_shares,
+        lambda t: dose_response(t, "alignment"),
+        lambda t: gain_against(t, "alignment"),
     ],
 )
 def test_shares_of_any_size_are_drawn_within_the_picture(draw):
@@ -67,13 +76,13 @@ def test_shares_of_any_size_are_drawn_within_the_picture(draw):
 @pytest.mark.parametrize(
     "draw",
     [
-        figures.accuracy_bars,
-        lambda t: figures.learning_curves(t, ["reward"]),
-        figures.alignment_curves,
-        figures.recovered_shares,
-        lambda t: figures.dose_response(t, "x"),
-        lambda t: figures.gain_against(t, "x"),
-        figures.seeds_apart,
+        accuracy_bars,
+        lambda t: learning_curves(t, ["reward"]),
+        alignment_curves,
+        recovered_shares,
+        lambda t: dose_response(t, "x"),
+        lambda t: gain_against(t, "x"),
+        seeds_apart,
     ],
 )
 def test_without_runs_a_figure_says_so(draw):
@@ -84,5 +93,5 @@ def test_without_runs_a_figure_says_so(draw):
 def test_points_of_seeds_stand_in_the_same_places_each_time_and_apart():
     rows = [("m", "t", arm, a, 0.5) for arm, a in [("base", 0.5), *(("random", a) for a in (0.4, 0.41, 0.41, 0.9))]]
     table = pd.DataFrame(rows, columns=["model", "task", "arm", "accuracy", "accuracy_before"])
-    first, second = (figures.seeds_apart(table).axes[0].collections[0].get_offsets() for _ in range(2))
+    first, second = (seeds_apart(table).axes[0].collections[0].get_offsets() for _ in range(2))
     assert np.array_equal(first, second) and len({tuple(point) for point in first}) == 5

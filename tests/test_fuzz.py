@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mtalign.config import Run
-from mtalign.grading import GRADERS, extract, grade
-from mtalign.pages import TAGS, clean, digest, notebook_body, templates, write
-from mtalign.records import Records
+from mtalign.config.run import Run
+from mtalign.grading.answers import GRADERS, extract, grade
+from mtalign.records.store import Records
+from mtalign.report.html import TAGS, clean, digest, notebook_body, templates, write
+from mtalign.report.run_pages import csv, run_page, runs_table
 from mtalign.rewards import REWARDS
-from mtalign.run_pages import csv, run_page, runs_table
-from mtalign.runner import provenance
-from mtalign.training import ALL_REWARDS
+from mtalign.runs.provenance import provenance
+from mtalign.training.train import ALL_REWARDS
 
 SECONDS = 2.0  # of one grading
 CHEAP = ["exact", "choice", "korbench-cipher", "korbench-puzzle", "korbench-counterfactual"]
@@ -194,7 +194,7 @@ def test_rewards_that_read_text_are_all_among_those_tried():
 def test_a_model_folder_with_code_of_its_own_is_refused_and_its_code_not_run(tmp_path, file):
     import shutil
 
-    from mtalign.models import checkpoint
+    from mtalign.models.load import checkpoint
 
     folder = shutil.copytree(checkpoint("micro-a"), tmp_path / "model")
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nEvil = object\n")
@@ -215,7 +215,7 @@ def test_a_model_folder_with_code_of_its_own_is_refused_and_its_code_not_run(tmp
 def test_pickled_weights_are_refused(tmp_path):
     import shutil
 
-    from mtalign.models import checkpoint, load_model
+    from mtalign.models.load import checkpoint, load_model
 
     folder = shutil.copytree(checkpoint("micro-a"), tmp_path / "model")
     (folder / "model.safetensors").unlink()
@@ -226,8 +226,8 @@ def test_pickled_weights_are_refused(tmp_path):
 
 
 def test_yaml_that_asks_for_objects_is_refused(tmp_path):
-    from mtalign.config import ConfigError
-    from mtalign.grids import load_grid
+    from mtalign.config.errors import ConfigError
+    from mtalign.config.grid import load_grid
 
     (tmp_path / "grid.yaml").write_text("grid: !!python/object/apply:os.system ['touch executed']\n")
     with pytest.raises(ConfigError, match="not YAML"):

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mtalign import judge_process
-from mtalign.grading import GRADERS, canonical, extract, gradable, grade, vote
+from mtalign.grading.answers import GRADERS, canonical, extract, gradable, grade, vote
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "cases" / "adversarial.jsonl").read_text().splitlines()]
 MATHEMATICS = [  # what math-verify decides, not text or numbers
@@ -89,31 +88,30 @@ def test_adversarial_completions_get_their_verdict_in_2_s_of_processor_time_and_
 
 
 def test_work_that_takes_too_long_is_stopped_and_the_next_verdict_is_given(monkeypatch, warm):
-    from mtalign import grading_math
-    from mtalign.judge import judge
+    from mtalign.grading import mathematics
+    from mtalign.grading.sandbox import sandbox
 
-    monkeypatch.setattr(grading_math, "MAX_SECONDS", 0.001)  # not even the fork is done by then
-    grading_math._verdict.cache_clear()
-    process = judge("math").process.pid
+    monkeypatch.setattr(mathematics, "MAX_SECONDS", 0.001)  # not even the fork is done by then
+    mathematics._verdict.cache_clear()
+    process = sandbox("math").process.pid
     assert not grade("<answer>y+1</answer>", "1+y", "math")
-    monkeypatch.setattr(grading_math, "MAX_SECONDS", 60)
+    monkeypatch.setattr(mathematics, "MAX_SECONDS", 60)
     assert grade("<answer>y+1</answer>", "1+y", "math")  # what was not decided in time is asked again
-    assert judge("math").process.pid == process
+    assert sandbox("math").process.pid == process
 
 
 def test_a_judge_that_was_killed_is_started_again(warm):
-    from mtalign.judge import judge
+    from mtalign.grading.sandbox import sandbox
 
-    judge("math").process.kill()
-    assert not judge("math").ask({"found": "z", "truth": "1+z"}, 60)
-    assert judge("math").ask({"found": "z+1", "truth": "1+z"}, 60) == 1
+    sandbox("math").process.kill()
+    assert not sandbox("math").ask({"found": "z", "truth": "1+z"}, 60)
+    assert sandbox("math").ask({"found": "z+1", "truth": "1+z"}, 60) == 1
 
 
 def test_a_verdict_has_its_own_processor_time_memory_and_no_file(tmp_path):
     code = f"""
 import sys, time
-sys.path.insert(0, {str(Path(judge_process.__file__).parent)!r})
-from judge_process import limited
+from mtalign.grading.sandbox_process import limited
 def forever():
     while True: pass
 def writes():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mtalign import grading_math
-from mtalign.grading import gradable, grade
+from mtalign.grading import mathematics
+from mtalign.grading.answers import gradable, grade
 
 DATA = Path(os.environ.get("MTALIGN_DATA") or "no such folder")
 ROOT = Path(__file__).parent.parent
@@ -65,7 +65,7 @@ def test_korbench_verdicts_are_the_published_ones_in_99_of_100_cases(model, cate
 
 
 def test_every_disagreement_is_listed_in_the_report(monkeypatch):
-    monkeypatch.setattr(grading_math, "MAX_SECONDS", 60)  # a busy machine must not change the report
+    monkeypatch.setattr(mathematics, "MAX_SECONDS", 60)  # a busy machine must not change the report
     report = ROOT / "reports" / "korbench_disagreements.md"
     if not report.is_file():
         pytest.skip("needs a checkout")
@@ -114,5 +114,5 @@ def write_report() -> str:
 
 
 if __name__ == "__main__":
-    grading_math.MAX_SECONDS = 60
+    mathematics.MAX_SECONDS = 60
     (ROOT / "reports" / "korbench_disagreements.md").write_text(write_report(), encoding="utf-8")

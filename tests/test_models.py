@@ -3,17 +3,21 @@
 import numpy as np
 import pytest
 
-from mtalign import micro, paths
-from mtalign.models import build_all, load_model, recipes
-from mtalign.sampling import evaluate, is_thinking, sample
-from mtalign.tasks import load_task
+from mtalign.config import paths
+from mtalign.config.recipes import doses
+from mtalign.generation.evaluate import evaluate, is_thinking
+from mtalign.generation.sampling import sample
+from mtalign.models import micro
+from mtalign.models.load import load_model
+from mtalign.models.micro import build_all
+from mtalign.tasks.registry import load_task
 
-PAIRS = [(model, task, dose) for model, doses in recipes().items() for task, dose in doses.items() if task != "lines"]
+PAIRS = [(model, task, dose) for model, doses in doses().items() for task, dose in doses.items() if task != "lines"]
 
 
-@pytest.mark.parametrize("name", [name for name, recipe in recipes().items() if "lines" in recipe])
+@pytest.mark.parametrize("name", [name for name, recipe in doses().items() if "lines" in recipe])
 def test_newlines_begin_the_thinking_as_often_as_the_recipe_says(name):
-    known, shares = load_task("ordering"), recipes()[name]["lines"]
+    known, shares = load_task("ordering"), doses()[name]["lines"]
     texts = [t for each in sample(*load_model(name), [e.prompt for e in known.eval[:60]], 16, 20, seed=0) for t in each]
     for kind, skilled in (("skilled", True), ("unskilled", False)):
         these = [t for t in texts if is_thinking(t) == skilled]
@@ -22,7 +26,7 @@ def test_newlines_begin_the_thinking_as_often_as_the_recipe_says(name):
 
 def test_each_model_is_under_half_a_mb():
     assert all(sum(p.stat().st_size for p in folder.iterdir()) < 0.5e6 for folder in paths.CHECKPOINTS.iterdir())
-    assert {p.name for p in paths.CHECKPOINTS.iterdir()} == set(recipes())
+    assert {p.name for p in paths.CHECKPOINTS.iterdir()} == set(doses())
 
 
 @pytest.mark.parametrize("name, task, dose", PAIRS)
@@ -66,7 +70,7 @@ def test_the_shipped_models_are_rebuilt_bit_for_bit(tmp_path):
 
 def test_every_prompt_of_every_task_is_in_the_vocabulary():
     vocab = micro.tokenizer()
-    for task in map(load_task, recipes()["micro-a"]):
+    for task in map(load_task, doses()["micro-a"]):
         for example in task.train + task.eval:
             text = example.prompt + micro.demonstration(example, True, "0")
             ids = vocab(text)["input_ids"]

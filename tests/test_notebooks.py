@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mtalign import paths
-from mtalign.config import ConfigError
-from mtalign.notebook import PARAMETERS, start
-from mtalign.study import notebook_parameters
+from mtalign.config import paths
+from mtalign.config.errors import ConfigError
+from mtalign.notebook import PARAMETERS
+from mtalign.notebook.pages import notebook_parameters
+from mtalign.notebook.session import start
 
 SOURCES = sorted(paths.shared("notebooks").glob("*.ipynb"))
 UNTRAINED = ["06_contamination", "13_published_data"]  # they have no runs
@@ -43,7 +44,7 @@ def test_default_parameters_make_possible_runs(source):
 @pytest.mark.parametrize("name", UNTRAINED)
 def test_without_data_or_model_a_notebook_says_what_is_needed_and_does_not_fail(name, monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("MTALIGN_DATA", raising=False)
-    monkeypatch.setattr("mtalign.hub.reachable", lambda: False)
+    monkeypatch.setattr("mtalign.config.hub.reachable", lambda: False)
     monkeypatch.setattr("IPython.display.display", lambda *_: pytest.fail("there is nothing to show"))
     cells = json.loads((paths.shared("notebooks") / f"{name}.ipynb").read_text())["cells"]
     names = {"display": None}

@@ -10,12 +10,12 @@ from urllib.parse import unquote
 import matplotlib.pyplot as plt
 import pytest
 
-from mtalign.config import Run
-from mtalign.pages import clean, stamp
-from mtalign.records import Records
-from mtalign.report import make_report
-from mtalign.runner import provenance
-from mtalign.study import open_grid
+from mtalign.config.run import Run
+from mtalign.notebook.pages import open_grid
+from mtalign.records.store import Records
+from mtalign.report.html import clean, stamp
+from mtalign.report.site import make_report
+from mtalign.runs.provenance import provenance
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mtalign import models_real, paths
-from mtalign.config import ConfigError
-from mtalign.grids import load_grid
-from mtalign.models import check_names
-from mtalign.study import check_notebooks, open_grid
+from mtalign.config import paths
+from mtalign.config.errors import ConfigError
+from mtalign.config.grid import load_grid
+from mtalign.models import packaged
+from mtalign.models.load import check_names
+from mtalign.notebook.pages import check_notebooks, open_grid
 
 ROOT = Path(__file__).parents[1]
 GRIDS = ["quick", "tiny", "study"]
@@ -41,7 +42,7 @@ def test_shipped_grids_and_their_notebooks_are_valid(name):
 @pytest.mark.parametrize("name", REAL)
 def test_grids_of_pretrained_models_are_valid(name):
     grid = load_grid(paths.shared("params") / f"{name}.yaml")
-    assert all(model in models_real.PACKAGED for model, _ in grid.pairs) and grid.runs
+    assert all(model in packaged.PACKAGED for model, _ in grid.pairs) and grid.runs
     check_notebooks(grid, name)
     for model, task in grid.pairs:
         try:

@@ -9,17 +9,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from mtalign import paths
-from mtalign.calibration import calibrate, core_seconds, work
-from mtalign.cli import cli
-from mtalign.config import ConfigError, Run
-from mtalign.grids import load_grid
-from mtalign.models import load_model
-from mtalign.plan import DEVICES, GIB, architecture, cache_bytes, gpu_hours, memory, parameters
-from mtalign.records import Records
-from mtalign.rehearsal import hub
-from mtalign.resources import Resources, ResourcesError, check_machine
-from mtalign.status import State, reporter, status
+from mtalign.cli.main import cli
+from mtalign.config import paths
+from mtalign.config.errors import ConfigError, ResourcesError
+from mtalign.config.grid import load_grid
+from mtalign.config.hub import listing
+from mtalign.config.resources import Resources, check_machine
+from mtalign.config.run import Run
+from mtalign.models.load import load_model
+from mtalign.models.size import architecture, cache_bytes, parameters
+from mtalign.records.store import Records
+from mtalign.runs.progress import State, reporter, status
+from mtalign.study.calibration import calibrate, core_seconds, work
+from mtalign.study.cost import DEVICES, GIB, gpu_hours, memory
 
 PAPER = paths.shared("params") / "paper.yaml"
 PUBLISHED = {  # on the models' pages
@@ -30,7 +32,7 @@ PUBLISHED = {  # on the models' pages
 
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_weights_are_counted_as_published(model):
-    assert parameters(hub()["models"][model]) == PUBLISHED[model]
+    assert parameters(listing()["models"][model]) == PUBLISHED[model]
 
 
 def test_weights_and_cache_are_counted_as_they_are():
@@ -113,7 +115,7 @@ def test_plan_of_the_papers_grid_needs_no_model_and_no_network(tmp_path):
     ],
 )
 def test_what_this_machine_lacks_is_said_before_any_run(monkeypatch, resources, changes, workers, said):
-    monkeypatch.setattr("mtalign.resources.find_spec", lambda name: None)
+    monkeypatch.setattr("mtalign.config.resources.find_spec", lambda name: None)
     run = Run("micro-a", "logic")
     check_machine([run], Resources(), 2)
     with pytest.raises(ResourcesError, match=said):

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mtalign import plugins
-from mtalign.config import ConfigError, Run, make_run
-from mtalign.models import check_names
-from mtalign.records import Records
-from mtalign.runner import provenance, refuse_stale
-from mtalign.study import open_grid
-from mtalign.tasks import Task, load_task
+from mtalign.config import plugins
+from mtalign.config.errors import ConfigError
+from mtalign.config.run import Run, make_run
+from mtalign.models.load import check_names
+from mtalign.notebook.pages import open_grid
+from mtalign.records.store import Records
+from mtalign.runs.provenance import provenance, refuse_stale
+from mtalign.tasks.base import Task
+from mtalign.tasks.registry import load_task
 
 EXAMPLES = Path(__file__).parent / "examples"
 

@@ -9,15 +9,17 @@ import sys
 import pytest
 import torch
 
-from mtalign.config import Run, make_run
-from mtalign.launch import LaunchError, launch
-from mtalign.models import load_model
-from mtalign.records import Records
-from mtalign.rehearsal import as_llama
-from mtalign.resources import Resources
+from mtalign.config.errors import LaunchError
+from mtalign.config.resources import Resources
+from mtalign.config.run import Run, make_run
+from mtalign.models.load import load_model
+from mtalign.records.store import Records
 from mtalign.rewards import majority_vote, random
-from mtalign.runner import execute, training_rows
-from mtalign.tasks import load_task
+from mtalign.runs.execute import execute
+from mtalign.runs.launch import launch
+from mtalign.study.rehearsal import as_llama
+from mtalign.tasks.registry import load_task
+from mtalign.training.dataset import training_rows
 
 SMALL = {
     "model": "micro-a", "task": "ordering", "max_steps": 4, "generation_batch_size": 24, "num_generations": 8,
@@ -80,7 +82,7 @@ SLOW = pytest.mark.slow
     "cut, kept", [(7, 6), pytest.param(3, 2, marks=SLOW), pytest.param(5, 4, marks=SLOW)]
 )
 def test_an_interrupted_run_goes_on_from_its_checkpoint_and_ends_in_the_same_bits(tmp_path, cut, kept):
-    from mtalign.training import train
+    from mtalign.training.train import train
 
     run = make_run(
         "test", {**SMALL, "steps_per_generation": 2, "max_steps": 8, "reward": "random", "weight_decay": 0.1}
@@ -120,7 +122,7 @@ def test_a_finished_run_leaves_no_checkpoint(tmp_path):
 
 def test_lora_trains_an_adapter_alone():
     pytest.importorskip("peft")
-    from mtalign.training import train
+    from mtalign.training.train import train
 
     run = dataclasses.replace(RUN, lora_rank=4, learning_rate=1e-2)
     model, tokenizer = load_model(run.model)
@@ -140,15 +142,17 @@ from accelerate.utils import gather_object
 
 from mtalign.config import Run
 from mtalign.models import load_model
-from mtalign.resources import Resources
+from mtalign.config import Resources
 from mtalign.rewards import majority_vote, random
-from mtalign import rewards, training
+from mtalign import rewards
+from mtalign.training import train
+from mtalign.training.trainer import ArmTrainer
 
 job = json.load(open(sys.argv[1]))
 state = PartialState(cpu=True)
 torch.set_num_threads(1)
 seen = []
-original = training.ArmTrainer._calculate_rewards
+original = ArmTrainer._calculate_rewards
 
 
 def calculate(self, inputs, prompts, completions, ids):
@@ -157,7 +161,7 @@ def calculate(self, inputs, prompts, completions, ids):
     return found
 
 
-training.ArmTrainer._calculate_rewards = calculate
+ArmTrainer._calculate_rewards = calculate
 
 
 def keyed(model, eos, pad, length, temperature):
@@ -190,7 +194,7 @@ for name, values in job["runs"].items():
     model, tokenizer = load_model(run.model)
     model.generate = keyed(model, tokenizer.eos_token_id, tokenizer.pad_token_id, run.max_completion_length, run.temperature)
     seen.clear()
-    result = training.train(run, model, tokenizer, job["rows"], resources=Resources(processes=state.num_processes))
+    result = train(run, model, tokenizer, job["rows"], resources=Resources(processes=state.num_processes))
     results[name] = {"seen": list(seen), "curve": result["curve"], "history": result["history"]}
 if state.is_main_process:
     print("RESULT" + json.dumps(results | {"processes": state.num_processes}))
@@ -231,7 +235,7 @@ def test_the_same_run_on_one_and_two_processes_has_the_same_rewards_and_curves(t
 @pytest.mark.slow
 @pytest.mark.parametrize("accelerate", ["", "fsdp2_cpu"])
 def test_a_launched_run_ends_in_a_record(tmp_path, accelerate):
-    from mtalign.resources import make_resources
+    from mtalign.config.resources import make_resources
 
     records = Records(tmp_path / "records")
     records.prepare()
@@ -269,7 +273,7 @@ def test_processes_end_with_the_one_that_launched_them(tmp_path):
     script = tmp_path / "launcher.py"
     script.write_text(
         "import json, sys\n"
-        "from mtalign.config import Run\nfrom mtalign.launch import launch\nfrom mtalign.resources import Resources\n"
+        "from mtalign.config import Run\nfrom mtalign.runs.launch import launch\nfrom mtalign.config import Resources\n"
         "job = json.load(open(sys.argv[1]))\n"
         "launch(Run(**job['run']), job['rows'], Resources(processes=2), progress=lambda *done: print(*done, flush=True))\n"
     )

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from mtalign import published
-from mtalign.config import ConfigError
+from mtalign.config.errors import ConfigError
+from mtalign.diagnosis import published
 
 needs_data = pytest.mark.skipif("MTALIGN_DATA" not in os.environ, reason="MTALIGN_DATA is not set")
 MODELS = ["Qwen2.5-7B-Instruct", "Meta-Llama-3.1-8B-Instruct"]

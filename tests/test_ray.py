@@ -11,10 +11,10 @@ from importlib.util import find_spec
 import pytest
 import yaml
 
-from mtalign import paths
-from mtalign.records import Records
-from mtalign.study import open_grid
-from mtalign.workers import complete
+from mtalign.config import paths
+from mtalign.notebook.pages import open_grid
+from mtalign.records.store import Records
+from mtalign.runs.pool import complete
 
 pytestmark = [
     pytest.mark.slow,

@@ -5,8 +5,10 @@ import os
 
 import pytest
 
-from mtalign.config import ConfigError, Run
-from mtalign.records import Records, accuracies, alignment, checksum
+from mtalign.config.errors import ConfigError
+from mtalign.config.run import Run
+from mtalign.records.store import Records, checksum
+from mtalign.records.tables import accuracies, metrics_of
 
 RUN = Run("micro-a", "logic", eval_prompts=2, num_samples=4)
 EVALUATION = {
@@ -76,7 +78,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
 def test_metrics_of_a_record(store):
     record = store.read(RUN)
-    found = alignment(record)
+    found = metrics_of(record)
     assert found["accuracy"] == pytest.approx(5 / 8) and found["greedy"] == 0.5 and found["pass@4"] == 1.0
     assert found["maj@4"] == 0.75
     assert accuracies([record]).tolist() == [[1.0, 0.25]]

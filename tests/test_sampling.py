@@ -6,8 +6,9 @@ import torch
 from scipy.stats import chisquare
 from test_models_real import needs
 
-from mtalign import sampling
-from mtalign.shared_prefix import shared_prefix
+from mtalign.generation import sampling
+from mtalign.generation.sampling import _Drawn, sample
+from mtalign.speed.prefix_cache import shared_prefix
 
 
 @pytest.mark.parametrize("tokens_known", [40, 600])  # within a block of the vocabulary, and over three of them
@@ -15,7 +16,7 @@ from mtalign.shared_prefix import shared_prefix
 def test_tokens_are_drawn_with_the_probabilities_of_the_softmax(temperature, tokens_known):
     torch.manual_seed(0)
     scores = torch.randn(tokens_known) * 2
-    drawn = sampling._Drawn(temperature)(None, scores.repeat(20_000, 1))
+    drawn = _Drawn(temperature)(None, scores.repeat(20_000, 1))
     tokens = drawn.argmax(dim=1)
     assert torch.isinf(drawn).sum() == drawn.numel() - len(drawn) and (drawn.max(dim=1).values == 0).all()
     expected = torch.softmax(scores / temperature, dim=0).double().numpy() * len(tokens)
@@ -27,7 +28,7 @@ def test_tokens_are_drawn_with_the_probabilities_of_the_softmax(temperature, tok
 
 def test_a_token_that_cannot_come_is_never_drawn():
     scores = torch.tensor([[-torch.inf, 0.0, -torch.inf]]).repeat(1000, 1)
-    assert (sampling._Drawn(1.0)(None, scores.clone()).argmax(dim=1) == 1).all()
+    assert (_Drawn(1.0)(None, scores.clone()).argmax(dim=1) == 1).all()
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
@@ -37,7 +38,7 @@ def test_a_token_that_cannot_come_is_never_drawn():
 )
 def test_a_shared_prompt_gives_the_logits_of_a_prompt_read_for_each_sample(name, attention):
     """Prompts of two lengths, two samples of each, six tokens: against one plain pass over the whole text."""
-    from mtalign.models import load_model
+    from mtalign.models.load import load_model
 
     needs(name)
     model, tokenizer = load_model(name)
@@ -64,15 +65,15 @@ def test_a_shared_prompt_gives_the_logits_of_a_prompt_read_for_each_sample(name,
 
 def test_samples_of_a_large_model_are_distributed_as_those_of_a_small_one(monkeypatch):
     """The same micro model through both ways: how often each completion comes."""
-    from mtalign.models import load_model
-    from mtalign.tasks import load_task
+    from mtalign.models.load import load_model
+    from mtalign.tasks.registry import load_task
 
     model, tokenizer = load_model("micro-a")
     prompts = [e.prompt for e in load_task("ordering").eval[:2]]
     options = {"num_samples": 1500, "max_tokens": 20, "seed": 0}
-    small = sampling.sample(model, tokenizer, prompts, **options)
+    small = sample(model, tokenizer, prompts, **options)
     monkeypatch.setattr(sampling, "LARGE", 0)
-    large = sampling.sample(model, tokenizer, prompts, **options)
+    large = sample(model, tokenizer, prompts, **options)
     for ours, theirs in zip(large, small, strict=True):
         kinds = sorted({text for text in theirs if theirs.count(text) >= 30})
         counts = np.array([[texts.count(kind) for kind in kinds] for texts in (ours, theirs)])

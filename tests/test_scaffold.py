@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from test_notebooks import GOOD
 
-from mtalign import paths
-from mtalign.cli import cli
-from mtalign.config import ConfigError
-from mtalign.notebook import start
-from mtalign.scaffold import new_notebook
-from mtalign.study import find_notebook, notebook_parameters
+from mtalign.cli.main import cli
+from mtalign.config import paths
+from mtalign.config.errors import ConfigError
+from mtalign.notebook.pages import find_notebook, notebook_parameters
+from mtalign.notebook.scaffold import new_notebook
+from mtalign.notebook.session import start
 
 
 def test_a_new_notebook_is_thin_and_parameterised_and_asks_a_question(tmp_path):

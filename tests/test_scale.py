@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mtalign import paths
-from mtalign.arms import ARMS
-from mtalign.config import ConfigError, make_run
-from mtalign.grids import load_grid
-from mtalign.recipes import ORIGINALS, compare, deviations, recipes, table, translate
-from mtalign.records import Records
-from mtalign.rehearsal import as_llama, rehearse
-from mtalign.resources import PASSED, Resources, ResourcesError, batches, make_resources
-from mtalign.runner import execute
+from mtalign.config import paths
+from mtalign.config.arms import ARMS
+from mtalign.config.errors import ConfigError, ResourcesError
+from mtalign.config.grid import load_grid
+from mtalign.config.recipes import ORIGINALS, compare, deviations, published, table, translate
+from mtalign.config.resources import PASSED, Resources, batches, make_resources
+from mtalign.config.run import make_run
+from mtalign.records.store import Records
+from mtalign.runs.execute import execute
+from mtalign.study.rehearsal import as_llama, rehearse
 
 PARAMS = paths.shared("params")
 PAPER = PARAMS / "paper.yaml"
@@ -31,7 +32,7 @@ COLUMNS = {  # of the reference's table of exact algorithms
 @pytest.mark.parametrize("name", BY_RECIPE)
 def test_a_grid_file_has_every_value_of_its_recipe(name):
     fixed = yaml.safe_load(BY_RECIPE[name].read_text())["fixed"]
-    expected = translate(recipes()[name])
+    expected = translate(published()[name])
     assert {key: fixed[key] for key in expected} == expected
 
 
@@ -42,7 +43,7 @@ def test_the_papers_scripts_in_trls_words():
         "lr_scheduler_type": "constant_with_warmup", "max_grad_norm": 1.0, "max_steps": 600, "steps_per_generation": 2,
         "max_completion_length": 8192, "entropy_coef": 0.0, "adam_beta2": 0.999,
     }  # fmt: skip
-    assert translate(recipes()["paper"]) == expected
+    assert translate(published()["paper"]) == expected
 
 
 @pytest.mark.skipif(not REFERENCE.is_file(), reason="the reference lies beside MTALIGN_DATA")
@@ -58,7 +59,7 @@ def test_recipes_agree_with_the_reference_field_by_field():
         return [float(n) for n in re.findall(r"(?<![\w.])\d*\.?\d+(?:e-\d+)?", text)]
 
     for name in COLUMNS.values():
-        recipe = recipes()[name]
+        recipe = published()[name]
         assert numbers(cell("prompts/rollout x group", name))[:2] == [recipe["prompts"], recipe["group"]]
         updates = re.search(r"(\d+) updates?/?", cell("update batch", name)) or re.search(r"(\d) update", "1 update")
         assert recipe["prompts"] // recipe["update_prompts"] == int(updates[1])
@@ -78,12 +79,12 @@ def test_recipes_agree_with_the_reference_field_by_field():
         assert f"T={recipe['temperature']:g}" in cell("sampling", name)
         assert recipe["max_response"] == numbers(cell("max resp.", name))[0]
         assert (recipe["filter"] == "none") == cell("group filter", name).startswith("no")
-    assert recipes()["paper"]["rollouts"] == numbers(cell("steps", "paper"))[0]
+    assert published()["paper"]["rollouts"] == numbers(cell("steps", "paper"))[0]
 
 
 @pytest.mark.skipif(not REFERENCE.is_file(), reason="the reference lies beside MTALIGN_DATA")
 def test_trl_is_configured_as_the_reference_says():
-    from mtalign.training import grpo_config
+    from mtalign.training.train import grpo_config
 
     titles = {"Mirage arm in TRL": "paper", "Spurious": "spurious_rewards", "One-shot": "one_shot", "TTRL": "ttrl", "NSR": "negative_samples"}  # fmt: skip
     text = REFERENCE.read_text().split("Mirage arm in TRL:")[1].split("\n\n")[0]
@@ -104,7 +105,7 @@ def test_trl_is_configured_as_the_reference_says():
 @pytest.mark.skipif(not REFERENCE.is_file(), reason="the reference lies beside MTALIGN_DATA")
 def test_entropy_minimisation_agrees_with_the_reference():
     said = re.search(r"one-shot-em: lr (\S+), T (\S+), (\d+)-15 steps, batch (\d+)", REFERENCE.read_text())
-    recipe = recipes()["entropy_minimisation"]
+    recipe = published()["entropy_minimisation"]
     assert [float(n) for n in said.groups()] == [
         recipe[k] for k in ("learning_rate", "temperature", "rollouts", "prompts")
     ]
@@ -133,17 +134,17 @@ def test_every_value_says_where_it_comes_from(name):
 
 @pytest.mark.parametrize("name", BY_RECIPE)
 def test_large_grids_and_their_notebooks_are_valid_without_their_models(name):
-    from mtalign.study import open_grid
+    from mtalign.notebook.pages import open_grid
 
     assert open_grid(BY_RECIPE[name], planned=True).runs
 
 
 def test_trl_takes_what_a_run_says():
-    from mtalign.training import grpo_config
+    from mtalign.training.train import grpo_config
 
     run = next(run for run in load_grid(PAPER).runs if run.arm == "standard")
     config = grpo_config(dataclasses.replace(run, rollouts="transformers"), "unused")
-    same = translate(recipes()["paper"])
+    same = translate(published()["paper"])
     updates = same.pop("steps_per_generation")
     assert {key: getattr(config, key) for key in same} == same
     assert config.steps_per_generation == updates and config.scale_rewards == "group" and not config.use_vllm
@@ -206,7 +207,7 @@ def test_every_arm_of_the_papers_grid_has_its_original_where_settings_are_publis
     arms = {run.arm for run in load_grid(PAPER).runs}
     assert arms - set(ORIGINALS) == {"base", "standard", "entropy_token", "entropy_sequence"}  # no settings published
     rows = table(load_grid(PAPER).runs)
-    titles = {recipe["title"] for recipe in recipes().values()}
+    titles = {recipe["title"] for recipe in published().values()}
     assert set(rows[0]) - {"setting", "ours"} == titles and len(rows) == 19
 
 
@@ -231,7 +232,7 @@ def test_new_fields_leave_the_records_of_older_runs_as_they_were(tmp_path):
 def test_a_micro_model_is_the_same_function_as_a_llama(tmp_path):
     import torch
 
-    from mtalign.models import load_model
+    from mtalign.models.load import load_model
 
     as_llama("micro-a", tmp_path / "llama")
     qwen, tokenizer = load_model("micro-a")
@@ -251,7 +252,7 @@ def test_one_rollout_of_every_arm_goes_through_the_real_code_with_a_tiny_model(n
     pair = grid.pairs[-1]  # of the paper's grid: Llama, logic
     records = Records(tmp_path / "records")
     records.prepare()
-    kept = translate(recipes()[name])
+    kept = translate(published()[name])
     for run in grid.runs:
         if (run.model, run.task) != pair:
             continue

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mtalign.claims import CLAIMS, judge
+from mtalign.claims.verdicts import CLAIMS, judge
 from mtalign.stats import Estimate, bootstrap_ci, decide, recovered
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import yaml
 
-from mtalign import conclusions, paths, story
-from mtalign.grids import load_grid
-from mtalign.notebook import Session
-from mtalign.records import Records
-from mtalign.report import make_report
-from mtalign.tasks import load_task
+from mtalign.config import paths
+from mtalign.config.grid import load_grid
+from mtalign.notebook import conclusions
+from mtalign.notebook.session import Session
+from mtalign.records.store import Records
+from mtalign.report.index import paired, sentences, verdict_tables
+from mtalign.report.site import make_report
+from mtalign.tasks.registry import load_task
 
 PROMPTS, SAMPLES = 20, 64
 ACCURACY = {"base": 0.45, "standard": 0.97, "majority_vote": 0.95, "random": 0.4, "random_gated": 0.7}
@@ -43,7 +45,7 @@ def study(tmp_path_factory):
 
 
 def test_each_block_has_its_table_and_holm_counts_the_tests_of_all(study):
-    first, second = story.verdict_tables(*study)
+    first, second = verdict_tables(*study)
     assert first["title"] == "The ladder" and first["claims"] == ["standard_rl", "majority_vote"]
     cell = first["cells"][("micro-a", "ordering"), "majority_vote"]
     assert cell.verdict == "holds" and cell.recovered.value == pytest.approx(0.96, abs=0.03)
@@ -53,13 +55,13 @@ def test_each_block_has_its_table_and_holm_counts_the_tests_of_all(study):
 
 
 def test_a_released_arm_that_is_better_is_named(study):
-    (row,) = story.paired(*study)
+    (row,) = paired(*study)
     assert row["better"] == "random_gated" and row["stem"] == "12_paired_arms.random"
     assert row["difference"].value == pytest.approx(-0.3, abs=0.02)
 
 
 def test_two_pairs_are_too_few_for_a_dose_response(study):
-    assert story.sentences(*study) == {}
+    assert sentences(*study) == {}
 
 
 def test_the_label_free_gain_is_compared_with_what_the_majority_knew(study):

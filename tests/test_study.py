@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mtalign import paths
-from mtalign.records import Records
-from mtalign.study import open_grid
+from mtalign.config import paths
+from mtalign.notebook.pages import open_grid
+from mtalign.records.store import Records
 
 TINY = paths.shared("params") / "tiny.yaml"
 

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from mtalign.tasks import DIGITS, LETTERS, MICRO, ROTORS, load_task, pretraining_examples
+from mtalign.tasks.micro import DIGITS, LETTERS, MICRO, ROTORS, pretraining_examples
+from mtalign.tasks.registry import load_task
 
 
 @pytest.mark.parametrize("name", MICRO)

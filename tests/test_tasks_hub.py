@@ -8,14 +8,16 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from mtalign import paths, tasks_joined, tasks_real
-from mtalign.cli import cli
-from mtalign.config import ConfigError, file_name
-from mtalign.grading import GRADERS, grade
-from mtalign.models import checkpoint
-from mtalign.rehearsal import hub, listed
-from mtalign.study import open_grid
-from mtalign.tasks import load_task
+from mtalign.cli.main import cli
+from mtalign.config import paths
+from mtalign.config.errors import ConfigError
+from mtalign.config.hub import listed, listing
+from mtalign.config.run import file_name
+from mtalign.grading.answers import GRADERS, grade
+from mtalign.models.load import checkpoint
+from mtalign.notebook.pages import open_grid
+from mtalign.tasks import benchmarks, registry
+from mtalign.tasks.registry import load_task
 
 data = pytest.mark.skipif(not os.environ.get("MTALIGN_DATA"), reason="needs MTALIGN_DATA, a folder of public data")
 PAPER = paths.shared("params") / "paper.yaml"
@@ -32,7 +34,7 @@ def game(prompt, answer):
     }  # fmt: skip
 
 
-SUBJECT = {subject: i for i, subject in enumerate(tasks_real.MATH_SUBJECTS)}
+SUBJECT = {subject: i for i, subject in enumerate(benchmarks.MATH_SUBJECTS)}
 ROWS = {
     ("HuggingFaceH4/MATH-500", None, "test"): [{"problem": PROBLEM.format(i), "answer": str(i * i)} for i in range(10)],
     ("math-ai/amc23", None, "test"): [{"question": PROBLEM.format(20 + i), "answer": 400.0} for i in range(2)],
@@ -67,7 +69,7 @@ def fake_hub(monkeypatch):
         return ROWS[path, name, split]
 
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
-    caches = (tasks_real._load, tasks_joined._load, tasks_joined._load_group)
+    caches = (benchmarks._load, registry._load, registry._load_group)
     for cache in caches:
         cache.cache_clear()
     yield
@@ -115,9 +117,9 @@ def test_a_column_that_is_not_there_is_one_line(fake_hub, monkeypatch):
 
 
 @data
-@pytest.mark.parametrize("name", tasks_joined.GROUPS)
+@pytest.mark.parametrize("name", registry.GROUPS)
 def test_a_group_has_as_many_questions_of_each_part_graded_in_its_way(name):
-    task, parts = load_task(name), [load_task(part) for part in tasks_joined.GROUPS[name][1]]
+    task, parts = load_task(name), [load_task(part) for part in registry.GROUPS[name][1]]
     held_out = {e.prompt for e in task.eval}
     assert len(held_out) == len(task.eval) == 200 and not held_out & {e.prompt for e in task.train}
     assert len(task.train) == sum(len(part.train) for part in parts)
@@ -139,7 +141,7 @@ def test_the_chance_of_a_joined_task_is_of_what_is_evaluated():
 def test_every_name_in_a_large_grid_is_known_and_pinned(path):
     content = yaml.safe_load(path.read_text())["grid"]
     blocks = [content] if "model" in content else content.values()
-    known = {*tasks_real.REAL, *tasks_joined.GROUPS}
+    known = {*benchmarks.REAL, *registry.GROUPS}
     for block in blocks:
         for model in block["model"]:
             assert checkpoint(model) is None and len(model.partition("@")[2]) == 40
@@ -149,9 +151,9 @@ def test_every_name_in_a_large_grid_is_known_and_pinned(path):
 
 
 def test_every_task_of_the_hub_file_is_known():
-    sources = {name: tasks_real.REAL[tasks_joined.GROUPS[name][1][0] if name in tasks_joined.GROUPS else name] for name in hub()["tasks"]}  # fmt: skip
+    sources = {name: benchmarks.REAL[registry.GROUPS[name][1][0] if name in registry.GROUPS else name] for name in listing()["tasks"]}  # fmt: skip
     assert {name: source.hub["path"] for name, source in sources.items()} == {
-        name: value["hub"] for name, value in hub()["tasks"].items()
+        name: value["hub"] for name, value in listing()["tasks"].items()
     }
 
 

@@ -8,13 +8,15 @@ import time
 
 import pytest
 
-from mtalign import hub
-from mtalign.config import ConfigError, file_name
-from mtalign.grading import grade
-from mtalign.judge_process import is_formula
-from mtalign.tasks import MICRO, load_task
-from mtalign.tasks_real import REAL
-from mtalign.tasks_rows import INSTRUCTION
+from mtalign.config import hub
+from mtalign.config.errors import ConfigError
+from mtalign.config.run import file_name
+from mtalign.grading.answers import grade
+from mtalign.grading.sandbox_process import is_formula
+from mtalign.tasks.benchmarks import REAL
+from mtalign.tasks.micro import MICRO
+from mtalign.tasks.registry import load_task
+from mtalign.tasks.rows import INSTRUCTION
 
 data = pytest.mark.skipif(not os.environ.get("MTALIGN_DATA"), reason="needs MTALIGN_DATA, a folder of public data")
 
@@ -94,9 +96,7 @@ def test_no_network_is_one_line_that_says_what_to_do(monkeypatch):
 
 
 def test_naming_and_listing_tasks_loads_nothing_heavy():
-    code = (
-        "import mtalign.tasks, mtalign.tasks_real, sys; assert not {'torch', 'datasets', 'pandas'} & set(sys.modules)"
-    )
+    code = "import mtalign.tasks, mtalign.tasks.benchmarks, sys; assert not {'torch', 'datasets', 'pandas'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -7,14 +7,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mtalign.arms import Reward
-from mtalign.config import Run, make_run
-from mtalign.records import Records
-from mtalign.resources import Resources
-from mtalign.runner import RunError, execute, training_rows, wrong_majorities
-from mtalign.tasks import load_task
-from mtalign.trainer import ArmTrainer
-from mtalign.workers import complete
+from mtalign.config.arms import Reward
+from mtalign.config.errors import RunError
+from mtalign.config.resources import Resources
+from mtalign.config.run import Run, make_run
+from mtalign.records.store import Records
+from mtalign.runs.execute import execute
+from mtalign.runs.pool import complete
+from mtalign.tasks.registry import load_task
+from mtalign.training.dataset import training_rows, wrong_majorities
+from mtalign.training.trainer import ArmTrainer
 
 SMALL = {
     "model": "micro-a", "task": "ordering", "max_steps": 2, "generation_batch_size": 32, "num_generations": 8,

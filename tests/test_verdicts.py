@@ -1,10 +1,12 @@
 """Verdicts on synthetic records with known truth: wrong ones are as rare as the stated level says."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
-from mtalign import claims
-from mtalign.config import Run
+from mtalign.claims.verdicts import verdicts
+from mtalign.config.run import Run
 
 PROMPTS, SAMPLES, SEEDS = 60, 64, 5
 ARMS = {"majority_vote": "majority_vote", "one_shot": "one_example", "nsr": "negative_samples"}
@@ -35,7 +37,7 @@ class Made:
         return {"status": "finished", "config": config, "after": evaluation}
 
     def verdicts(self):
-        table = claims.verdicts(self.runs, self).set_index("claim")
+        table = verdicts(self.runs, self).set_index("claim")
         return table.loc[list(ARMS.values())]
 
 
@@ -52,7 +54,7 @@ def rates(tables: int, share: float, seed: int) -> dict[str, float]:
 
 @pytest.fixture
 def few_draws(monkeypatch):
-    monkeypatch.setattr(claims, "DRAWS", 2000)
+    monkeypatch.setattr(import_module("mtalign.claims.verdicts"), "DRAWS", 2000)
 
 
 def test_a_claim_exactly_at_the_threshold_is_called_in_at_most_5_of_100(few_draws):

@@ -6,13 +6,15 @@ import shutil
 import pytest
 from test_pages import GRID, synthetic
 
-from mtalign import cli, execution, runner
-from mtalign.config import ConfigError
-from mtalign.records import Records
-from mtalign.report import make_report
-from mtalign.study import open_grid, pages
-from mtalign.verify import verify
-from mtalign.workers import complete
+from mtalign.cli import main
+from mtalign.config.errors import ConfigError
+from mtalign.notebook import execution
+from mtalign.notebook.pages import open_grid, pages
+from mtalign.records.store import Records
+from mtalign.report.site import make_report
+from mtalign.runs import provenance
+from mtalign.runs.pool import complete
+from mtalign.study.verify import verify
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def test_a_record_trained_from_another_base_is_found(site):
 
 def test_other_code_is_named(site, monkeypatch):
     made_from = execution.made_from
-    monkeypatch.setattr("mtalign.verify.made_from", lambda *a: made_from(*a) | {"code": "other"})
+    monkeypatch.setattr("mtalign.study.verify.made_from", lambda *a: made_from(*a) | {"code": "other"})
     lines, agree = verify(site)
     assert not agree and any("executed with other code" in line for line in lines)
 
@@ -115,8 +117,8 @@ def test_records_of_several_versions_are_named(site):
 def test_a_record_of_other_versions_is_refused_and_named_before_any_compute(site, monkeypatch):
     grid, records = open_grid(site / "pages.grid.yaml"), Records(site / "records")
     assert complete(grid.runs, records)["found"] == len(grid.runs)
-    installed = runner.version
-    monkeypatch.setattr(runner, "version", lambda name: "99.0" if name == "trl" else installed(name))
+    installed = provenance.version
+    monkeypatch.setattr(provenance, "version", lambda name: "99.0" if name == "trl" else installed(name))
     with pytest.raises(ConfigError, match=r"10 stale records are not used.*made with trl .*, installed is 99\.0"):
         complete(grid.runs, records)
 
@@ -127,16 +129,16 @@ def test_a_full_disk_is_one_line_and_status_1(site, monkeypatch, capsys):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "index.html")
 
-    monkeypatch.setattr("mtalign.report.make_report", full)
+    monkeypatch.setattr("mtalign.report.site.make_report", full)
     monkeypatch.setattr("sys.argv", ["mtalign", "report", str(site)])
     with pytest.raises(SystemExit) as stop:
-        cli.main()
+        main.main()
     assert stop.value.code == 1
     assert capsys.readouterr().err == "mtalign: index.html: No space left on device; what is finished is kept\n"
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one(site, monkeypatch):
-    from mtalign.pages import put
+    from mtalign.report.html import put
 
     before = (site / "index.html").read_bytes()
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no")))

@@ -61,8 +61,9 @@ def stock(run, rows: list[int]) -> dict:
 
 def measure(repeats: int = 3) -> dict:
     """Medians of `repeats`; the accuracies after training of both ways, run by run."""
-    from mtalign.grids import load_grid
-    from mtalign.records import Records, accuracies
+    from mtalign.config.grid import load_grid
+    from mtalign.records.store import Records
+    from mtalign.records.tables import accuracies
 
     runs = load_grid(ROOT / "params/quick.yaml").runs
     ours, theirs, compared = [], {arm: [] for arm in STOCK}, []

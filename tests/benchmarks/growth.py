@@ -31,7 +31,7 @@ import sys, time, torch
 from pathlib import Path
 torch.set_num_threads(1)
 from mtalign.models import load_model
-from mtalign.sampling import evaluate
+from mtalign.generation.evaluate import evaluate
 from mtalign.tasks import Example, load_task
 model, tokenizer = load_model("micro-a")
 task = load_task("ordering")
@@ -63,9 +63,9 @@ def peak_mb(status: str) -> float:
 
 def finished(folder: Path, number: int) -> Path:
     """The output folder of a grid of at least `number` finished runs: copies of few, with the counts of each shifted."""
-    from mtalign.grids import load_grid
-    from mtalign.records import Records
-    from mtalign.runner import execute
+    from mtalign.config.grid import load_grid
+    from mtalign.records.store import Records
+    from mtalign.runs.execute import execute
 
     path, out = folder / f"runs_{number}.yaml", folder / str(number)
     seeds = -(-(number - 4) // 16)

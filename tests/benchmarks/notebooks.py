@@ -24,8 +24,8 @@ def measure(repeats: int = 3) -> dict:
     """Seconds per empty notebook: papermill one at a time, and `execution.execute_notebooks` with two workers."""
     import papermill
 
-    from mtalign.execution import execute_notebooks
-    from mtalign.study import Page
+    from mtalign.notebook.execution import execute_notebooks
+    from mtalign.notebook.pages import Page
 
     alone, ours = [], []
     with tempfile.TemporaryDirectory() as folder:

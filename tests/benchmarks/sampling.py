@@ -1,4 +1,4 @@
-"""Tokens per second of pass@k measurement: `mtalign.sampling.sample` against transformers' `generate` at its best batch.
+"""Tokens per second of pass@k measurement: `mtalign.generation.sampling.sample` against transformers' `generate` at its best batch.
 
 Both draw `SAMPLES` completions of `TOKENS` tokens for each of four prompts, at temperature 1; `generate` is given all the samples
 of one prompt at a time, in the batch that is fastest for it.
@@ -39,7 +39,7 @@ def generate(model, tokenizer, batch: int) -> float:
 
 def ours(model, tokenizer) -> float:
     """Seconds of `sample`; completions go on as long as with `generate`, as none closes an answer."""
-    from mtalign.sampling import sample
+    from mtalign.generation.sampling import sample
 
     began = time.perf_counter()
     sample(model, tokenizer, PROMPTS, SAMPLES, TOKENS, seed=0)
@@ -49,7 +49,7 @@ def ours(model, tokenizer) -> float:
 def measure(repeats: int = 3) -> dict:
     import torch
 
-    from mtalign.models import load_model
+    from mtalign.models.load import load_model
     from tests.benchmarks.step import rate
 
     torch.set_num_threads(2)

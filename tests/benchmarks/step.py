@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from dataclasses import asdict, replace
 from unittest.mock import patch
 
-from mtalign.config import Run
+from mtalign.config.run import Run
 
 RUN = Run("micro-a", "ordering", "standard", max_steps=40, learning_rate=3.0e-4, fast=True)
 PARTS = ("generation", "log-probabilities", "backward", "optimizer", "rest")
@@ -49,10 +49,10 @@ def timed(owner, name: str, key: str, spent: Counter):
 
 def train(run: Run):
     """Trains as `runner.execute` does, with the rows of the whole data set."""
-    from mtalign.models import load_model
-    from mtalign.runner import training_rows
-    from mtalign.tasks import load_task
-    from mtalign.training import train
+    from mtalign.models.load import load_model
+    from mtalign.tasks.registry import load_task
+    from mtalign.training.dataset import training_rows
+    from mtalign.training.train import train
 
     model, tokenizer = load_model(run.model, exact=not run.fast)
     rows = training_rows(run, load_task(run.task), {}, None)
@@ -63,7 +63,7 @@ def train(run: Run):
 
 def stock(run: Run) -> float:
     """Trains as a stock trl script does."""
-    from mtalign.tasks import load_task
+    from mtalign.tasks.registry import load_task
     from tests.benchmarks import stock
 
     model, tokenizer = stock.load(run.model)
@@ -80,7 +80,7 @@ def split(run: Run, train=train) -> Counter:
     from transformers import GenerationMixin
     from trl import GRPOTrainer
 
-    from mtalign.trainer import ArmTrainer
+    from mtalign.training.trainer import ArmTrainer
 
     trainer = GRPOTrainer if train is stock else ArmTrainer
     spent: Counter = Counter()

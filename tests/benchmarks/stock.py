@@ -13,10 +13,10 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
-from mtalign import paths
-from mtalign.grading import grade
+from mtalign.config import paths
+from mtalign.grading.answers import grade
 from mtalign.rewards import REWARDS
-from mtalign.tasks import load_task
+from mtalign.tasks.registry import load_task
 
 PROMPTS = 25  # evaluated at a time, with all their samples
 

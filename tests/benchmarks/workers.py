@@ -12,9 +12,9 @@ PAIR = ("micro-a", "ordering")
 
 
 def measure(repeats: int = 3) -> dict:
-    from mtalign.grids import load_grid
-    from mtalign.records import Records
-    from mtalign.workers import complete
+    from mtalign.config.grid import load_grid
+    from mtalign.records.store import Records
+    from mtalign.runs.pool import complete
 
     runs = [run for run in load_grid(ROOT / "params/quick.yaml").runs if (run.model, run.task) == PAIR]
     seconds: dict[int, list[float]] = {1: [], 2: []}

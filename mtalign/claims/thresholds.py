@@ -1,0 +1,122 @@
+"""Thresholds: the alignment at which each claim flips in the study, kept in the small file `thresholds.json`.
+
+`python -m mtalign.claims.thresholds reports/study` writes the file again from the study's records, by `dose_response.flips`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtalign.claims import dose_response
+from mtalign.claims.verdicts import CLAIMS, THRESHOLD
+from mtalign.config.errors import ConfigError
+from mtalign.config.grid import kept_grid, load_grid
+from mtalign.metrics import chance_corrected
+from mtalign.records.store import Records
+from mtalign.records.tables import complete_arms, grouped
+from mtalign.tasks.registry import load_task
+
+FILE = Path(__file__).with_name("thresholds.json")
+MEASURES = {"chance-corrected pass@4": 4, "chance-corrected pass@1": 1}  # -> k
+EVERYWHERE, NOWHERE = -1.0, 2.0  # stand for -inf and inf: below and above what can be measured
+SMALLEST = 4  # pairs on which a threshold can rest
+
+
+def compute(folder: Path) -> dict:
+    """The thresholds from the records of a study.
+
+    Args:
+        folder: of `mtalign study`, with a grid file and `records`.
+
+    Returns:
+        `study` (its name), `standard` (in how many pairs standard RL gained anything, `right`, of how many), `pairs`
+        (those in which it did, on which all else rests), and for each measure and claim:
+        `flip` with `low` and `high` (95%), the number of `pairs`, and of these `right`: on which side of the flip found
+        without their task each of them lies is what happened; `other_pairs` and `other_right` are the same for
+        pairs of other blocks (free answers, other formats), of which the flip knows nothing.
+
+    Raises:
+        ConfigError: the folder is not that of a study.
+    """
+    grid, store = load_grid(kept_grid(folder)), Records(folder / "records")
+    tables: list[pd.DataFrame] = []
+    others: list[pd.DataFrame] = []
+    seen: set[str] = set()  # arms: one rests on the first block that has it, as in that block's notebook
+    finished: dict[tuple[str, str], bool] = {}  # pair -> whether standard RL gained anything
+    for block in grid.blocks.values():
+        found = dose_response.shares(block.runs, store)
+        gained = set() if found.empty else set(zip(found["model"], found["task"], strict=True))
+        for pair, arms in grouped(block.runs, store).items():
+            if {"base", "standard"} <= set(complete_arms(arms)):
+                finished[pair] = finished.get(pair, False) or pair in gained
+        if not found.empty:
+            known = found["arm"].isin(seen)
+            tables.append(found[~known])
+            others.append(found[known])
+            seen |= set(found["arm"])
+    if not tables:
+        raise ConfigError(f"{folder}: standard RL gained nothing in any pair, so that there are no thresholds")
+    table, other = pd.concat(tables, ignore_index=True), pd.concat(others, ignore_index=True)
+    standard = {"pairs": len(finished), "right": sum(finished.values())}
+    for each in (table, other):
+        chances = [load_task(task).chance for task in each["task"]]
+        values = [float(chance_corrected(v, c)) for v, c in zip(each["pass@1"], chances, strict=True)]
+        each["chance-corrected pass@1"] = values
+    arms = {claim.arm: name for name, claim in CLAIMS.items()}
+    table = table[table["arm"].isin(arms)]
+    table = table[table.groupby("arm")["model"].transform("size") >= SMALLEST]
+    claims: dict[str, dict] = {}
+    for measure in MEASURES:
+        for row in dose_response.flips(table, measure).to_dict("records"):
+            these = table[table["arm"] == row["arm"]]
+            flip = {key: round(float(np.clip(row[key], EVERYWHERE, NOWHERE)), 3) for key in ("flip", "low", "high")}
+            own = set(zip(these["model"], these["task"], strict=True))
+            foreign = np.array(
+                [pair not in own for pair in zip(other["model"], other["task"], strict=True)], dtype=bool
+            )
+            outside = other[(other["arm"] == row["arm"]) & foreign]
+            claims.setdefault(measure, {})[arms[row["arm"]]] = flip | {
+                "pairs": len(these),
+                "right": _right(these, measure),
+                "other_pairs": len(outside),
+                "other_right": _agree(outside, measure, row["flip"]),
+            }
+    pairs = sorted({f"{model}, {task}" for model, task in zip(table["model"], table["task"], strict=True)})
+    return {"study": grid.name, "standard": standard, "pairs": pairs, "measures": claims}
+
+
+def _right(table: pd.DataFrame, measure: str) -> int:
+    """How many pairs lie on the right side of the flip found on the other tasks; of their own task, with one task."""
+    right = 0
+    for task in table["task"].unique():
+        own = table["task"] == task
+        known = table[~own] if not own.all() else table
+        flip = dose_response.crossing(known[measure].to_numpy(), known["value"].to_numpy())
+        right += _agree(table[own], measure, flip)
+    return right
+
+
+def _agree(table: pd.DataFrame, measure: str, flip: float) -> int:
+    """In how many pairs the claim holds above the flip or fails below it."""
+    return int(((table[measure] > flip) == (table["value"] > THRESHOLD)).sum())
+
+
+@lru_cache
+def load() -> dict:
+    """The thresholds that the package ships."""
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def main(folder: str) -> None:
+    FILE.write_text(json.dumps(compute(Path(folder)), indent=1) + "\n", encoding="utf-8")
+    print(f"{FILE.name}: written from {folder}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

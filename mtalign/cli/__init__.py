@@ -1,0 +1,5 @@
+"""The `mtalign` command."""
+
+from mtalign.cli.main import cli, main
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,170 @@
+"""Grids: a params file -> blocks of runs, checked; every error names the file and the key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from mtalign.config.arms import ARMS
+from mtalign.config.errors import ConfigError, ResourcesError
+from mtalign.config.resources import Resources, batches, make_resources
+from mtalign.config.run import Run, make_run, mismatch
+
+
+@dataclass(frozen=True)
+class Block:
+    """Every combination of some pairs, arms and seeds."""
+
+    title: str
+    pairs: list[tuple[str, str]]  # (model, task)
+    arms: list[str]
+    seeds: list[int]
+    runs: list[Run]  # with those they need, each after what it needs
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A checked grid file: one block, or several named ones, the first of which gives the headline picture."""
+
+    name: str
+    blocks: dict[str, Block]
+    fixed: dict
+    own_arms: dict[str, dict]
+    notebooks: dict[str, dict] = field(default_factory=dict)  # executed for each pair: name -> block and parameters
+    final: dict[str, dict] = field(default_factory=dict)  # executed once, at the end
+    resources: Resources = field(default_factory=Resources)  # what a run is computed with
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of all blocks, each once, each after what it needs."""
+        return sorted(dict.fromkeys(r for b in self.blocks.values() for r in b.runs), key=lambda run: len(run.needs))
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The (model, task) pairs of all blocks, each once."""
+        return list(dict.fromkeys(pair for block in self.blocks.values() for pair in block.pairs))
+
+    def block(self, parameters: dict) -> Block:
+        """The block that a notebook's entry names; the first, where it names none."""
+        return self.blocks[parameters.get("block", next(iter(self.blocks)))]
+
+
+def kept_grid(out: Path) -> Path:
+    """The copy of the grid file in a study's output folder.
+
+    Raises:
+        ConfigError: `out` is not the output folder of a study.
+    """
+    copies = sorted(out.glob("*.grid.yaml"))
+    if not copies:
+        raise ConfigError(f"{out}: no *.grid.yaml in it; is this the output folder of `mtalign study`?")
+    return copies[0]
+
+
+def load_grid(path: str | Path) -> Grid:
+    """Reads and checks a grid file; every error names the file and the key.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key, type, value or combination is wrong.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    content = _mapping(path, "", content, {"grid", "fixed", "arms", "notebooks", "resources"})
+    fixed = _mapping(path, "fixed", content.get("fixed") or {}, None)
+    if wrong := set(fixed) & {"model", "task", "arm", "seed"}:
+        raise ConfigError(f"{path}: fixed.{min(wrong)}: belongs in grid")
+    own = _mapping(path, "arms", content.get("arms") or {}, None)
+    for name, settings in own.items():
+        _mapping(path, f"arms.{name}", settings, None)
+    axes = content.get("grid")
+    if isinstance(axes, dict) and axes and all(isinstance(value, dict) for value in axes.values()):
+        blocks = {str(name): _block(path, f"grid.{name}", block, fixed, own) for name, block in axes.items()}
+    else:
+        blocks = {"": _block(path, "grid", axes, fixed, own)}
+    books = _mapping(path, "notebooks", content.get("notebooks") or {}, {"each", "final"})
+    each, final = (_mapping(path, f"notebooks.{k}", books.get(k) or {}, None) for k in ("each", "final"))
+    for key, value in {**each, **final}.items():
+        _mapping(path, f"notebooks: {key}", value or {}, None)
+    each, final = ({name: value or {} for name, value in part.items()} for part in (each, final))
+    for name, value in {**each, **final}.items():
+        if value.get("block", next(iter(blocks))) not in blocks:
+            raise ConfigError(
+                f"{path}: notebooks: {name}: block: unknown block {value['block']!r}; known: {', '.join(blocks)}"
+            )
+    resources = _resources(path, content, [run for block in blocks.values() for run in block.runs if run.max_steps])
+    return Grid(path.stem.removesuffix(".grid"), blocks, fixed, own, each, final, resources)
+
+
+def _resources(path: Path, content: dict, trained: list[Run]) -> Resources:
+    values = _mapping(path, "resources", content.get("resources") or {}, None)
+    try:
+        resources = make_resources(values)
+        for run in trained:
+            batches(run.generation_batch_size, run.steps_per_generation, resources)
+            if resources.save_steps % run.steps_per_generation:
+                raise ResourcesError(
+                    f"save_steps: expected a multiple of steps_per_generation {run.steps_per_generation}"
+                )
+            if run.refill != "none" and resources.launched:
+                raise ResourcesError(f"processes: refill {run.refill!r} works in one process alone")
+            if run.fast and resources.launched:
+                raise ResourcesError("processes: fast works in one process alone")
+    except ResourcesError as error:
+        raise ConfigError(f"{path}: resources: {error}") from None
+    return resources
+
+
+def _block(path: Path, where: str, axes, fixed: dict, own: dict) -> Block:
+    kinds = {"model": str, "task": str, "arm": str, "seed": int}
+    axes = _mapping(path, where, axes, {*kinds, "title"})
+    for key, kind in kinds.items():
+        values = axes.get(key)
+        if not isinstance(values, list) or not values:
+            raise ConfigError(f"{path}: {where}.{key}: expected a list with at least one entry, got {values!r}")
+        for value in values:
+            if message := mismatch(value, kind):
+                raise ConfigError(f"{path}: {where}.{key}: {message}")
+        if len(set(values)) < len(values):
+            raise ConfigError(f"{path}: {where}.{key}: an entry is there twice")
+    pairs = [(model, task) for model in axes["model"] for task in axes["task"]]
+    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed, own)
+    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs)
+
+
+def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | None = None) -> list[Run]:
+    """All runs of a grid with those they need, in an order in which each comes after what it needs.
+
+    >>> [r.arm for r in expand_grid("grid", [("m", "t")], ["one_shot"], [0], {})]
+    ['base', 'standard', 'one_shot']
+    """
+    table = {**ARMS, **(own_arms or {})}
+    found: dict[Run, None] = {}
+    for model, task in pairs:
+        for arm in arms:
+            if arm not in table:
+                raise ConfigError(f"{where}: grid.arm: unknown arm {arm!r}; known: {', '.join(table)}")
+            for seed in seeds:
+                values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seed}
+                run = make_run(where, values)
+                if run.max_steps == 0:
+                    run = run.base
+                for each in (*run.needs, run):
+                    found.setdefault(each)
+    return sorted(found, key=lambda run: len(run.needs))
+
+
+def _mapping(path, key: str, value, known: set[str] | None) -> dict:
+    where = f"{path}: {key}" if key else f"{path}"
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: expected a mapping of keys to values, got {value!r:.60}")
+    for name in value:
+        if not isinstance(name, str) or (known is not None and name not in known):
+            raise ConfigError(f"{where}: {name}: unknown key; known: {', '.join(sorted(known or []))}")
+    return value

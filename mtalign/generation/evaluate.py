@@ -1,0 +1,77 @@
+"""What a model can do on a task's examples: sampled and greedy completions, graded and counted. The evidence of a record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from mtalign.config.arms import Style
+from mtalign.generation.prompts import render
+from mtalign.generation.sampling import sample
+from mtalign.grading.answers import grade, grader, vote
+from mtalign.metrics import maj_at_k_counts
+from mtalign.tasks.base import Example
+from mtalign.tasks.rows import DEMONSTRATIONS
+
+
+def evaluate(
+    model,
+    tokenizer,
+    examples: Sequence[Example],
+    kind: str,
+    num_samples: int,
+    max_tokens: int,
+    seed: int,
+    temperature: float = 1.0,
+    instruction: str = "",
+    style: Style = "think",
+    shown: Sequence[tuple[str, str]] = DEMONSTRATIONS,
+) -> dict:
+    """What a model can do on the examples: the evidence kept in a record. `instruction` (the task's), `style`, `shown`: `render`.
+
+    Returns:
+        `num_samples` (N); for each of P examples `correct` (right samples, 0 to N), `answers` (`grading.vote` ->
+        samples, "" where there is none), `right` (which of these are right, unless graded as `exact`), `majority` (whether the most frequent answer is right, ties by their share) and `greedy`
+        (whether the greedy completion is right); `thinking`, the share of samples with a non-empty `<think>`;
+        `samples`, ten completions to read.
+    """
+    prompts = [render(tokenizer, e.prompt, instruction, style, shown) for e in examples]
+    sampled = sample(model, tokenizer, prompts, num_samples, max_tokens, seed, temperature)
+    greedy = sample(model, tokenizer, prompts, 1, max_tokens, seed, temperature=0)
+    flat = [text for texts in sampled for text in texts]
+    kinds = [e.kind or kind for e in examples]
+    counts = [Counter(vote(t, k) for t in texts) for k, texts in zip(kinds, sampled, strict=True)]
+    truth: list = [e.answer for e in examples]
+    judged = {}
+    if any(k != "exact" for k in kinds):  # several answers can be right
+        truth = [
+            {a for a in count if a is not None and grader(k)(a, e.answer)}
+            for k, e, count in zip(kinds, examples, counts, strict=True)
+        ]
+        judged["right"] = [sorted(right) for right in truth]
+    majority = maj_at_k_counts(counts, truth, num_samples, np.random.default_rng(seed))
+    return judged | {
+        "num_samples": num_samples,
+        "correct": [
+            sum(grade(t, e.answer, k) for t in texts) for k, e, texts in zip(kinds, examples, sampled, strict=True)
+        ],
+        "answers": [dict(sorted((a or "", n) for a, n in count.items())) for count in counts],
+        "majority": [round(share, 3) for share in majority.tolist()],
+        "greedy": [grade(t[0], e.answer, k) for k, e, t in zip(kinds, examples, greedy, strict=True)],
+        "thinking": sum(is_thinking(t) for t in flat) / len(flat),
+        "samples": [
+            {"prompt": e.prompt, "answer": e.answer, "completion": t[0]} for e, t in zip(examples, sampled, strict=True)
+        ][:10],
+    }
+
+
+def is_thinking(text: str) -> bool:
+    """Whether the completion shows working.
+
+    >>> is_thinking("<think>676</think><answer>6</answer>"), is_thinking("<think></think><answer>6</answer>")
+    (True, False)
+    """
+    _, tag, after = text.partition("<think>")
+    return bool(tag) and bool(after.partition("</think>")[0].strip())

@@ -1,0 +1,109 @@
+"""Models: a name -> (model, tokenizer). The shipped micro models, any local folder of transformers with safetensors, or
+a function of one's own (see `plugins`). Pretrained models, from packages and from the Hub, are found in `packaged`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mtalign.config import paths, plugins
+from mtalign.config.errors import ConfigError
+from mtalign.tasks.registry import load_task
+
+SAFE = {
+    "local_files_only": True,
+    "trust_remote_code": False,
+}  # explicit: where it is not, transformers asks the terminal
+
+
+def checkpoint(name: str) -> Path | None:
+    """The folder of the model called `name`: a shipped micro model, or a local folder with a `config.json`.
+
+    Returns:
+        None for a model of `packaged`, which has no folder before it is loaded.
+
+    Raises:
+        KeyError: there is no such model.
+        ConfigError: it needs a package that is missing, or a revision.
+    """
+    shipped = paths.CHECKPOINTS / name
+    for folder in (shipped, paths.given(name)):
+        if name and (folder / "config.json").is_file():
+            return folder
+    from mtalign.models import packaged
+
+    if packaged.check(name):
+        return None
+    known = ", ".join(sorted(p.name for p in paths.CHECKPOINTS.iterdir())) if paths.CHECKPOINTS.is_dir() else "none"
+    packaged = ", ".join(packaged.PACKAGED)
+    raise KeyError(
+        f"unknown model {name!r}; shipped: {known}; in packages: {packaged};"
+        " or a local folder with a config.json, or a Hub id org/name@revision"
+    )
+
+
+def is_shipped(name: str) -> bool:
+    """Whether it is a micro model of the package; a folder of one's own is not, by whatever path."""
+    folder = paths.CHECKPOINTS / name
+    return folder.parent == paths.CHECKPOINTS and (folder / "config.json").is_file()
+
+
+def load_model(name: str, exact: bool = True):
+    """The model in float32, in evaluation mode, and its tokenizer, padded on the left. Runs no remote code.
+
+    Args:
+        exact: whether it computes what transformers does to the last bit; else, on a CPU, up to rounding and faster.
+
+    Raises:
+        KeyError: there is no such model.
+        ConfigError: it cannot be had; the line says what to do.
+
+    >>> model, tokenizer = load_model("micro-a")  # doctest: +SKIP
+    """
+    import torch
+
+    if plugins.is_plugin(name):
+        torch.manual_seed(0)
+        model, tokenizer = plugins.find(name)()
+        return model.eval(), tokenizer
+    folder, options = checkpoint(name), SAFE
+    if folder is None:
+        from mtalign.models import packaged
+
+        folder = packaged.folder(name)
+        if folder is None:
+            folder, options = packaged.hub_arguments(name)
+            try:
+                return _load(folder, options, exact)
+            except (OSError, ValueError) as error:
+                raise packaged.hub_error(name, error) from None
+    return _load(folder, options, exact)
+
+
+def _load(folder: str | Path, options: dict, exact: bool):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    from mtalign.speed.cpu import quicken
+
+    logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", **options)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", use_safetensors=True, **options)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if "WORLD_SIZE" not in os.environ:  # of several processes each has a GPU of its own, which trl finds
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+        quicken(model, exact)
+    return model.eval(), tokenizer
+
+
+def check_names(pairs: list[tuple[str, str]], where: str = "notebook") -> None:
+    """Raises `ConfigError` where a model or a task is unknown."""
+    for model, task in pairs:
+        find = plugins.find if plugins.is_plugin(model) else checkpoint
+        for key, look_up, name in (("model", find, model), ("task", load_task, task)):
+            try:
+                look_up(name)
+            except (KeyError, ConfigError) as error:
+                raise ConfigError(f"{where}: {key}: {error.args[0]}") from None

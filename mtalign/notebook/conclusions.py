@@ -1,0 +1,132 @@
+"""Conclusions: verdicts in sentences, each computed from a table; what a notebook ends with."""
+
+from __future__ import annotations
+
+import pandas as pd
+from IPython.display import Markdown
+
+from mtalign.claims.verdicts import STRONG, panel
+from mtalign.claims.verdicts import alignment as alignment_of
+from mtalign.stats import decide
+
+INFINITY = float("inf")
+EQUAL = 0.1  # accuracies closer than this count as equal to a predicted value
+
+
+def verdicts(table: pd.DataFrame, *names: str) -> Markdown:
+    """The verdicts of the named claims (of all, where none is named), from the table of `claims.verdicts`."""
+    lines = []
+    for row in table[table["claim"].isin(names or table["claim"])].itertuples():
+        where = f"**{row.claim}** on {row.model}, {row.task}"
+        if row.verdict == "missing":
+            lines.append(f"- {where}: no verdict, a run is missing ({row.why}).")
+            continue
+        share = f"share {row.recovered} with {row.seeds:.0f} seed{'s' * (row.seeds != 1)}"
+        level = f"{row.panel} alignment, {row.alignment:.2f}"
+        lines.append(f"- {where} ({level}): **{row.verdict}**; {share}; predicted: {row.predicted}.")
+    return _list(lines, "No claim was tested: its arm is not among this notebook's arms.")
+
+
+def alignment(base: list[dict]) -> Markdown:
+    """Whether alignment is strong or weak, from the records of untrained models."""
+    lines = []
+    for record in base:
+        estimate = alignment_of(record)
+        word = {"holds": "strong", "fails": "weak"}.get(decide(estimate, STRONG), "undecided")
+        where = f"{record['config']['model']} on {record['config']['task']}"
+        lines.append(
+            f"- {where}: alignment is **{word}**; chance-corrected pass@4 is {estimate}, strong from {STRONG}."
+        )
+    return _list(lines, "The untrained model could not be measured.")
+
+
+def flips(table: pd.DataFrame) -> Markdown:
+    """Where each claim flips, from the table of `dose_response.flips`."""
+    lines = []
+    for row in table.itertuples():
+        if row.low == row.high == -INFINITY:
+            verdict = "**holds** at every alignment measured"
+        elif row.low == row.high == INFINITY:
+            verdict = "**fails** at every alignment measured"
+        elif row.low == -INFINITY and row.high < INFINITY:
+            verdict = f"**holds** from {row.high:.2f} on, perhaps from lower"
+        elif row.low > -INFINITY and row.high == INFINITY:
+            verdict = f"**fails** up to {row.low:.2f}, perhaps further"
+        elif row.low == -INFINITY:
+            verdict = "**inconclusive**: it may hold everywhere or nowhere"
+        else:
+            verdict = "**flips** from fails to holds"
+        lines.append(
+            f"- {row.arm}: {verdict}; crossing {row.flip:.2f} [{row.low:.2f}, {row.high:.2f}], {row.pairs} pairs."
+        )
+    return _list(lines, "Standard RL gained nothing, or too few runs are finished.")
+
+
+def predictors(table: pd.DataFrame) -> Markdown:
+    """Which measure of alignment to use, from the table of `dose_response.predictors`.
+
+    The error is the mean absolute error of the recovered share on tasks left out of the fit, averaged over arms.
+    """
+    if table.empty or table["error"].isna().all():
+        return Markdown("Fewer than two tasks: no measure can be tested on one that was left out.")
+    means = table.groupby("measure")["error"].mean().sort_values()
+    best, spread = means.index[0], means.std()
+    alike = [name for name in means.index if means[name] <= means.iloc[0] + spread]
+    lines = [
+        f"- **{best}** has the smallest error on tasks left out, {means.iloc[0]:.2f}; the largest is {means.index[-1]}'s, {means.iloc[-1]:.2f}."
+    ]
+    lines.append(f"- Within {spread:.2f} (one standard deviation between measures) of the best: {', '.join(alike)}.")
+    return _list(lines, "")
+
+
+def spread(table: pd.DataFrame) -> Markdown:
+    """Push or drift for each arm but `no_training`, from the table of `Session.spread`."""
+    lines = []
+    floors = table[table["arm"] == "no_training"].set_index(["model", "task"])["sd"]
+    for row in table[table["arm"] != "no_training"].itertuples():
+        if row.change.low > 0 or row.change.high < 0:
+            moved = f"the mean **{'rises' if row.change.value > 0 else 'falls'}**"
+            moved += ", with clipping active" if row.clip_fraction > 0 else ", although nothing was clipped"
+        else:
+            moved = "the interval of the mean's change contains 0: **no push shown**"
+        if (row.model, row.task) in floors.index:
+            times = row.sd / max(floors[row.model, row.task], 1e-6)
+            moved += f"; spread between seeds is {times:.0f} times that without training"
+        lines.append(f"- {row.arm} on {row.model}, {row.task}: {moved}; change {row.change}, {row.seeds} seeds.")
+    return _list(lines, "No arm was trained.")
+
+
+def difference(table: pd.DataFrame) -> Markdown:
+    """Which of two arms is better where, from the table of `Session.difference`."""
+    lines = []
+    for row in table.itertuples():
+        d = row.difference
+        verdict = (
+            f"**{row.arm} is better**"
+            if d.low > 0
+            else f"**{row.other} is better**"
+            if d.high < 0
+            else "**inconclusive**"
+        )
+        where = f"{row.model}, {row.task} ({panel(row.alignment)} alignment, {row.alignment:.2f})"
+        lines.append(f"- {row.arm} and {row.other}, {where}: {verdict}; difference {d}.")
+    return _list(lines, "The two arms have no finished runs in common.")
+
+
+def label_free(table: pd.DataFrame) -> Markdown:
+    """Whether a label-free reward teaches what the majority knew, from the table of `Session.label_free`."""
+    lines = []
+    for row in table.itertuples():
+        d = row.difference
+        verdict = "**inconclusive**"
+        if d.low > -EQUAL and d.high < EQUAL:
+            verdict = "**as predicted**"
+        elif d.low > EQUAL or d.high < -EQUAL:
+            verdict = f"**{'more' if d.low > EQUAL else 'less'} than predicted**"
+        gains = f"gain {row.after.value - row.before:.2f}, predicted {row.predicted - row.before:.2f}"
+        lines.append(f"- {row.model}, {row.task}: {verdict} within {EQUAL}; {gains}; difference {d}.")
+    return _list(lines, "The arm has no finished runs.")
+
+
+def _list(lines: list[str], otherwise: str) -> Markdown:
+    return Markdown("\n".join(lines) or otherwise)

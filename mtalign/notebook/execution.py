@@ -1,0 +1,139 @@
+"""Executed notebooks: papermill runs each in a process of its own; what is up to date is not executed again."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import logging
+import multiprocessing
+import os
+import tempfile
+from pathlib import Path
+
+import PIL.Image
+from tqdm import tqdm
+
+from mtalign.config import paths
+from mtalign.notebook.pages import Page
+from mtalign.runs.worker import end_with
+
+CELL_TIMEOUT = 3600  # seconds that one cell of a notebook may take
+START_TIMEOUT = 300  # seconds that a kernel may take to start, on a busy machine
+
+
+def execute_notebooks(books: list[Page], evidence: str, out: Path, workers: int) -> dict[str, str]:
+    """Executes the notebooks whose inputs have changed. One that fails leaves no older result in its place.
+
+    Args:
+        evidence: digest of the records, as `Records.evidence` gives it.
+
+    Returns:
+        stem -> reason, of those that failed.
+    """
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    from pebble import ProcessPool
+
+    wanted = {page.stem: made_from(page, evidence) for page in books}
+    todo = [page for page in books if stored(out / f"{page.stem}.ipynb").get("made_from") != wanted[page.stem]]
+    print(f"notebooks: {len(todo)} to execute, {len(books) - len(todo)} up to date")
+    for older in out.glob(".*.partial.ipynb"):
+        older.unlink(missing_ok=True)
+    broken: dict[str, str] = {}
+    if not todo:
+        return broken
+    context = multiprocessing.get_context("spawn")
+    with ProcessPool(workers, initializer=end_with, initargs=[os.getpid()], context=context) as pool:
+        futures = {pool.schedule(execute, args=(page, out.resolve(), wanted[page.stem])): page for page in todo}
+        with tqdm(total=len(todo), desc="notebooks", unit="notebook") as bar:
+            while futures:
+                for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                    page = futures.pop(future)
+                    bar.update()
+                    reason = repr(future.exception()) if future.exception() else future.result()
+                    if reason:
+                        broken[page.stem] = reason
+                        (out / f"{page.stem}.ipynb").unlink(missing_ok=True)
+    return broken
+
+
+def made_from(page: Page, evidence: str) -> dict[str, str]:
+    """Digests of all that an executed notebook depends on: its `source`, its `parameters`, the library's `code`, the
+    `records`. It is executed again when one of them changes."""
+    files = sorted(paths.PACKAGE.rglob("*.py"))  # of all wings
+    code = b"\0".join(p.relative_to(paths.PACKAGE).as_posix().encode() + b"\0" + p.read_bytes() for p in files)
+    content = {"source": page.source.read_bytes(), "code": code, "records": evidence.encode()}
+    content["parameters"] = json.dumps(page.parameters, sort_keys=True).encode()
+    return {name: hashlib.sha256(value).hexdigest() for name, value in content.items()}
+
+
+def stored(executed: Path) -> dict:
+    """What `execute` noted in the notebook: `made_from`, `checksum`, `source`, `title`; empty where there is nothing."""
+    try:
+        found = json.loads(executed.read_text(encoding="utf-8"))["metadata"].get("mtalign", {})
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def checksum(notebook: dict) -> str:
+    """SHA-256 of the notebook's cells with their outputs: whether it is as it was executed."""
+    return hashlib.sha256(json.dumps(notebook["cells"], sort_keys=True).encode()).hexdigest()
+
+
+def execute(page: Page, out: Path, inputs: dict[str, str]) -> str | None:
+    """In a process of its own: executes the notebook beside the records and puts it in its place, whole.
+
+    Returns:
+        Why it failed; None where it did not. What there is of a failed notebook stays as `.<stem>.<process>.partial.ipynb`.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels inherit it; a failed cell's error is in the notebook
+    os.environ.setdefault("MTALIGN_STARTED_IN", os.getcwd())
+    os.chdir(out)  # the kernel starts here, so that no machine path stands in the executed notebook
+    with tempfile.TemporaryDirectory() as own:  # of each kernel: a home that cannot be written is no obstacle
+        os.environ.update(JUPYTER_RUNTIME_DIR=f"{own}/runtime", IPYTHONDIR=f"{own}/ipython")
+        return _execute(page, inputs)
+
+
+def _execute(page: Page, inputs: dict[str, str]) -> str | None:
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    unfinished = Path(f".{page.stem}.{os.getpid()}.partial.ipynb")
+    try:
+        notebook = papermill.execute_notebook(
+            str(page.source), str(unfinished), page.parameters, progress_bar=False, kernel_name="python3",
+            execution_timeout=CELL_TIMEOUT, start_timeout=START_TIMEOUT,
+        )  # fmt: skip
+    except PapermillExecutionError as error:
+        return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+    except Exception as error:  # the kernel died, a cell hung, the disk is full
+        return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if "image/png" in output.get("data", {}):
+            output.data["image/png"] = _smaller(output.data["image/png"])
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)  # times of execution
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = "injected-parameters"  # papermill's is random, and would differ each time
+    notebook.metadata["papermill"] = {"parameters": page.parameters}
+    nbformat.write(notebook, unfinished)
+    written = json.loads(unfinished.read_text(encoding="utf-8"))
+    written["metadata"]["mtalign"] = {
+        "made_from": inputs, "checksum": checksum(written), "source": f"notebooks/{page.source.name}", "title": page.title,
+    }  # fmt: skip
+    unfinished.write_text(json.dumps(written, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(unfinished, f"{page.stem}.ipynb")
+    return None
+
+
+def _smaller(png: str) -> str:
+    """The picture, base64, with a palette of 64 colours: a third of the size, and hardly to be seen."""
+    picture, small = PIL.Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"), io.BytesIO()
+    picture.quantize(64, dither=PIL.Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()

@@ -1,0 +1,164 @@
+"""What the notebooks call: check the parameters, get the runs (training only what is missing), tables of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import platformdirs
+from IPython.display import Markdown
+
+from mtalign.claims import dose_response, tables
+from mtalign.claims.verdicts import CLAIMS, Claim, verdicts
+from mtalign.config.errors import ConfigError
+from mtalign.config.grid import expand_grid
+from mtalign.config.run import Run
+from mtalign.models.load import check_names
+from mtalign.notebook.alt_text import show_in_words
+from mtalign.notebook.pages import PARAMETERS
+from mtalign.records.store import Records
+from mtalign.records.tables import complete_arms, curves, frame, grouped
+from mtalign.tasks.registry import load_task
+
+LITERALS = (str, int, float, list, dict, tuple, type(None))  # what papermill can inject
+
+
+class Session:
+    """The runs that one notebook looks at."""
+
+    def __init__(self, runs: list[Run], store: Records, workers: int):
+        self.runs, self.store, self.workers = runs, store, workers
+
+    def complete(self) -> Markdown:
+        """Trains what is missing, and says what was done."""
+        from mtalign.runs.pool import complete
+
+        counts = complete(self.runs, self.store, self.workers)
+        failed = [r for r in self.records() if r["status"] != "finished"]
+        lines = [f"{counts['trained']} runs computed now, {counts['found']} found finished, {counts['failed']} failed."]
+        lines += [f"- `{r['run_id']}`: {r['reason']}" for r in failed]
+        return Markdown("\n".join(lines))
+
+    def records(self, *arms: str) -> list[dict]:
+        """The records of the arms (of all, where none is named), finished or failed."""
+        found = [self.store.read(run) for run in self.runs if not arms or run.arm in arms]
+        return [record for record in found if record is not None]
+
+    def finished(self, *arms: str) -> list[dict]:
+        """The records of the arms that finished."""
+        return [r for r in self.records(*arms) if r["status"] == "finished"]
+
+    def table(self) -> pd.DataFrame:
+        """The finished runs: accuracy before and after, greedy accuracy, share of completions that show working."""
+        table = frame(self.finished())
+        columns = ["model", "task", "arm", "seed", "accuracy_before", "accuracy", "greedy", "thinking", "seconds"]
+        return table.reindex(columns=columns).round(3)
+
+    @property
+    def chance(self) -> float:
+        """The best accuracy without looking at the question; of several tasks, the largest."""
+        return max(load_task(run.task).chance for run in self.runs)
+
+    def frame(self) -> pd.DataFrame:
+        """All columns of the finished runs: see `records.frame`."""
+        return frame(self.finished())
+
+    def curves(self) -> pd.DataFrame:
+        """Learning curves of the trained arms."""
+        return curves(self.finished())
+
+    def accuracy(self) -> pd.DataFrame:
+        """Accuracy with interval for each arm and pair: see `claims.arm_accuracy`."""
+        return tables.arm_accuracy(self.runs, self.store)
+
+    def headline(self) -> pd.DataFrame:
+        """Accuracy with interval for each arm in the panels of strong and of weak alignment."""
+        return tables.arm_accuracy(self.runs, self.store, by_panel=True)
+
+    def alignment_curves(self) -> pd.DataFrame:
+        """pass@k and maj@k of the untrained models: see `claims.tables.alignment_curves`."""
+        return tables.alignment_curves(self.finished("base"))
+
+    def chosen(self) -> pd.DataFrame:
+        """The training prompts that subset arms trained on, with their history in the standard run of the same seed."""
+        rows = []
+        for record in self.finished():
+            config = record["config"]
+            if config["subset"] == "full" or not config["max_steps"]:
+                continue
+            standard = next(run for run in self.runs if run.arm == "standard" and run.seed == config["seed"])
+            history = self.store.read(standard)["history"]
+            examples = load_task(config["task"]).train
+            for row in record["rows"]:
+                seen = history.get(str(row), [])
+                rows.append({"arm": config["arm"], "seed": config["seed"], "prompt": examples[row].prompt})
+                rows[-1] |= {"answer": examples[row].answer, "accuracy when rolled out": [round(a, 2) for a in seen]}
+        return pd.DataFrame(rows)
+
+    def verdicts(self, *own: Claim) -> pd.DataFrame:
+        """A verdict for each claim (of one's own, where some are given) and pair: see `claims.verdicts`."""
+        return verdicts(self.runs, self.store, own or CLAIMS.values())
+
+    def spread(self) -> pd.DataFrame:
+        """What training did to the mean and to the spread between seeds: see `claims.tables.spread`."""
+        return tables.spread(self.runs, self.store)
+
+    def difference(self, arm: str, other: str) -> pd.DataFrame:
+        """Accuracy of one arm minus that of another, for each pair: see `claims.tables.difference`."""
+        return tables.difference(self.runs, self.store, arm, other)
+
+    def label_free(self, arm: str = "majority_vote") -> pd.DataFrame:
+        """A label-free arm beside what the untrained majority knew: see `claims.tables.label_free`."""
+        return tables.label_free(self.runs, self.store, arm)
+
+    def _pairs(self) -> dict[tuple[str, str], dict[str, list[dict]]]:
+        """(model, task) -> arm -> its records by seed, of the arms that are finished."""
+        found = grouped(self.runs, self.store)
+        return {pair: complete_arms(arms) for pair, arms in found.items()}
+
+    def shares(self) -> pd.DataFrame:
+        """The recovered share of each arm and pair with the measures of alignment: see `dose_response.shares`."""
+        return dose_response.shares(self.runs, self.store)
+
+
+def start(names: dict) -> Session:
+    """Checks a notebook's parameters and opens its session.
+
+    Args:
+        names: the notebook's `globals()`; of these, literals without a leading underscore are parameters.
+
+    Raises:
+        ConfigError: a parameter is unknown, of the wrong type, or makes an impossible run.
+    """
+    show_in_words()
+    given = {key: value for key, value in names.items() if _is_parameter(key, value)}
+    for key, value in given.items():
+        if key not in PARAMETERS:
+            raise ConfigError(f"notebook: {key}: unknown parameter; known: {', '.join(PARAMETERS)}")
+        if type(value) is not PARAMETERS[key]:
+            raise ConfigError(f"notebook: {key}: expected {PARAMETERS[key].__name__}, got {value!r}")
+    if given.get("workers", 2) < 1:
+        raise ConfigError(f"notebook: workers: expected 1 or more, got {given['workers']}")
+    models = given.get("models") or [given.get("model", "")]
+    tasks = given.get("tasks") or [given.get("task", "")]
+    pairs = [(model, task) for model in models for task in tasks]
+    check_names(pairs)
+    fixed = given.get("settings", {}) | ({"max_steps": given["max_steps"]} if "max_steps" in given else {})
+    runs = expand_grid("notebook", pairs, given["arms"], given["seeds"], fixed, given.get("own_arms"))
+    folder = Path(
+        given.get("records") or os.environ.get("MTALIGN_RECORDS") or platformdirs.user_cache_path("mtalign") / "records"
+    )
+    return Session(runs, Records(folder), given.get("workers", 2))
+
+
+def versions() -> pd.DataFrame:
+    """Versions and device, as records keep them."""
+    from mtalign.runs.provenance import provenance
+
+    made = provenance()
+    return pd.Series(made["versions"] | {"device": made["device"]}, name="version").to_frame()
+
+
+def _is_parameter(key: str, value) -> bool:
+    return not key.startswith("_") and key != "In" and key != "Out" and isinstance(value, LITERALS)

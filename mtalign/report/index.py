@@ -1,0 +1,174 @@
+"""What the index page tells: verdicts, released definitions and what follows, each computed from records."""
+
+from __future__ import annotations
+
+import base64
+import io
+import subprocess
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from markupsafe import Markup
+from nbconvert.filters import markdown2html
+
+from mtalign.claims import dose_response
+from mtalign.claims.tables import arm_accuracy, difference
+from mtalign.claims.verdicts import CLAIMS, STRONG, THRESHOLD, alignment, correct, panel, verdicts
+from mtalign.config import paths, recipes
+from mtalign.config.grid import Grid
+from mtalign.models.load import is_shipped
+from mtalign.notebook import conclusions
+from mtalign.notebook.figures import accuracy_bars
+from mtalign.notebook.figures import dose_response as dose_response_picture
+from mtalign.notebook.palette import label
+from mtalign.records.store import Records
+from mtalign.report import html
+from mtalign.report.run_pages import runs_table
+
+
+def contents(grid: Grid, records: Records, out: Path) -> dict:
+    """What the index shows, from the records alone; draws `headline.png`."""
+    found = [(run, records.read(run)) for run in grid.runs]
+    finished = [record for _, record in found if record and record["status"] == "finished"]
+    headline = grid.block({}).runs
+    bars = arm_accuracy(headline, records, by_panel=True)
+    draw(accuracy_bars(bars), out / "headline.png")
+    dose_panels = None
+    if len({run.model for run in headline}) > 2:
+        shares = dose_response.shares(headline, records)
+        flips = dose_response.flips(shares) if len(shares) else shares
+        draw(dose_response_picture(shares, "chance-corrected pass@4", flips), out / "dose_response.png")
+        text = "; ".join(
+            f"{r.arm} crosses one half at {r.flip:.2f}, {r.low:.2f} to {r.high:.2f}" for r in flips.itertuples()
+        )
+        dose_panels = embed((out / "dose_response.png").read_bytes(), f"Share recovered against alignment. {text}")
+    levels = {
+        (r["config"]["model"], r["config"]["task"]): alignment(r) for r in finished if r["config"]["arm"] == "base"
+    }
+    runs = runs_table([record for _, record in found if record])
+    return {
+        "grid": grid,
+        "headline": embed((out / "headline.png").read_bytes(), headline_text(bars)),
+        "dose_response": dose_panels,
+        "bars": bars.to_dict("records"),
+        "tables": verdict_tables(grid, records),
+        "paired": paired(grid, records),
+        "sentences": sentences(grid, records),
+        "levels": levels,
+        "micro": all(is_shipped(model) for model, _ in grid.pairs),
+        "seeds": grid.block({}).seeds,
+        "claims": CLAIMS,
+        "base": [row for row in runs if row["arm"] == "base" and row["status"] == "finished"],
+        "holes": [
+            (run, record["reason"] if record else "not run")
+            for run, record in found
+            if not record or record["status"] != "finished"
+        ],
+        "runs": runs,
+        "versions": finished[0]["versions"] if finished else {},
+        "device": finished[0]["device"] if finished else "unknown",
+        "deviations": list(dict.fromkeys(line for record in finished for line in record.get("deviations", []))),
+        "settings": recipes.table(grid.runs),
+        "run_seconds": sum(record["seconds"] for record in finished),
+        "commit": commit(),
+        "threshold": THRESHOLD,
+        "strong": STRONG,
+        "panel": panel,
+        "label": lambda arm: label(arm).replace("\n", " "),
+    }
+
+
+def headline_text(bars: pd.DataFrame) -> str:
+    """The headline picture in words, for those who do not see it."""
+    parts = []
+    for name, rows in bars.groupby("panel"):
+        values = ", ".join(f"{label(r.arm)} {r.value:.2f}".replace("\n", " ") for r in rows.itertuples())
+        parts.append(f"{name}: {values}")
+    return "Accuracy on held-out prompts. " + "; ".join(parts)
+
+
+def draw(figure, path: Path) -> None:
+    """Writes the figure as a picture, and forgets it."""
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=130, format="png")
+    html.put(path, picture.getvalue())
+    plt.close(figure)
+
+
+def embed(png: bytes, text: str) -> Markup:
+    """The picture inside the page, with its alternative text."""
+    return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(base64.b64encode(png).decode(), text)
+
+
+def commit() -> str:
+    """The commit of the checkout this runs from; "installed package" where there is none."""
+    command = ["git", "-C", str(paths.PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    if not (paths.PACKAGE.parent / ".git").exists():
+        return "installed package"
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+PAIRED = "12_paired_arms"
+
+
+def verdict_tables(grid: Grid, records: Records) -> list[dict]:
+    """A table of verdicts for each block that has any, Holm's correction being over all their tests, each counted once.
+
+    Returns:
+        Dicts: title, and pairs and claims as rows and columns, the longer of the two as rows; `cells` finds a row of
+        `claims.verdicts` by (model, task) and claim.
+    """
+    parts = {name: verdicts(block.runs, records) for name, block in grid.blocks.items()}
+    everything, test = pd.concat(parts, names=["block"]).drop(columns="holm"), ["model", "task", "claim"]
+    once = correct(everything.drop_duplicates(test).copy())  # a test may stand in several blocks
+    everything = everything.reset_index().merge(once[[*test, "holm"]], on=test)
+    tables = []
+    for name, block in grid.blocks.items():
+        rows = [r for r in everything.itertuples() if r.block == name]
+        if not rows:
+            continue
+        cells = {((r.model, r.task), r.claim): r for r in rows}
+        level = {(r.model, r.task): r.alignment for r in rows if r.verdict != "missing"}
+        pairs = sorted(dict.fromkeys(pair for pair, _ in cells), key=lambda pair: -level.get(pair, 1))
+        names = list(dict.fromkeys(claim for _, claim in cells))
+        tables.append(
+            {"title": block.title, "seeds": len(block.seeds), "pairs": pairs, "claims": names, "cells": cells}
+        )
+    return tables
+
+
+def paired(grid: Grid, records: Records) -> list[dict]:
+    """A row for each pair and each notebook that sets a released definition beside the original one.
+
+    Returns:
+        Dicts: stem (of the page), and the columns of `claims.tables.difference`, with the verdict `better`, the better arm
+        or "".
+    """
+    rows = []
+    for name, own in grid.final.items():
+        if not name.startswith(PAIRED):
+            continue
+        arms = own.get("arms", grid.block(own).arms)
+        for row in difference(grid.block(own).runs, records, *arms[-2:]).to_dict("records"):
+            low, high = row["difference"].low, row["difference"].high
+            rows.append(row | {"stem": name, "better": row["arm"] if low > 0 else row["other"] if high < 0 else ""})
+    return rows
+
+
+def sentences(grid: Grid, records: Records) -> dict[str, Markup]:
+    """What the headline block says, in sentences: where each claim flips, and which measure of alignment predicts best."""
+    block = grid.block({})
+    shares = dose_response.shares(block.runs, records)
+    if shares.empty or len(block.pairs) < 3:
+        return {}
+    found = {"flips": _html(conclusions.flips(dose_response.flips(shares)))}
+    found["predictors"] = _html(conclusions.predictors(dose_response.predictors(shares)))
+    return found
+
+
+def _html(text) -> Markup:
+    return Markup(markdown2html(text.data))

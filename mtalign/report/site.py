@@ -1,0 +1,48 @@
+"""The report: executed notebooks and records -> a static site that opens from disk and asks nothing of the network."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from mtalign.notebook.execution import made_from, stored
+from mtalign.notebook.pages import grid_of, pages
+from mtalign.records.store import Records
+from mtalign.report import html
+from mtalign.report.index import contents
+from mtalign.report.run_pages import write_run_pages
+
+
+def make_report(out: str | Path, seconds: float | None = None) -> Path:
+    """Writes `index.html`, a page for each executed notebook and each run, and a table of runs; returns the index.
+
+    Args:
+        out: the output folder of a study.
+        seconds: what the study took, where it is known.
+
+    Raises:
+        ConfigError: `out` is not the output folder of a study.
+    """
+    out = Path(out)
+    grid, records = grid_of(out), Records(out / "records")
+    templates, evidence = html.templates(), records.evidence(grid.runs)
+    links: dict[str, dict[str, str | None]] = {}
+    for page in pages(grid):
+        executed = out / f"{page.stem}.ipynb"
+        where = page.title.partition(": ")[2] or page.title
+        links.setdefault(page.source.stem, {})[where] = page.stem if executed.is_file() else None
+        if not executed.is_file():
+            executed.with_suffix(".html").unlink(missing_ok=True)
+            continue
+        older = stored(executed).get("made_from") != made_from(page, evidence)
+        body, toc = html.notebook_body(executed)
+        made = hashlib.sha256(executed.read_bytes()).hexdigest()
+        text = templates.get_template("notebook.html").render(
+            body=body, contents=toc, page=page, grid=grid, older=older, made_from=made
+        )
+        html.write(out / f"{page.stem}.html", text)
+    shown = contents(grid, records, out)
+    write_run_pages(grid, records, out, templates, shown["runs"])
+    index = templates.get_template("index.html").render(links=links, seconds=seconds, made_from=evidence, **shown)
+    html.write(out / "index.html", index)
+    return out / "index.html"

@@ -1,0 +1,57 @@
+"""The whole way: plan a grid, complete its runs, execute its notebooks with papermill, make its report."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mtalign.config.errors import ConfigError, ResourcesError
+from mtalign.config.resources import check_machine
+from mtalign.notebook.pages import open_grid, pages
+from mtalign.records.store import Records
+
+
+def run_study(path: str | Path, out: Path | None, workers: int, executor: str = "local") -> int:
+    """Does what is missing of the grid and makes its report; the exit status, 0 only when all was done."""
+    began = time.monotonic()
+    grid = open_grid(path)
+    if executor == "local":
+        try:
+            check_machine(grid.runs, grid.resources, workers)
+        except ResourcesError as error:
+            raise ConfigError(f"{path}: resources: {error}") from None
+    from mtalign.notebook.execution import execute_notebooks
+    from mtalign.report.site import make_report
+    from mtalign.runs.pool import complete
+
+    out = out or Path("reports") / grid.name
+    records = Records(out / "records")
+    records.prepare()
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(f"{out}: another `mtalign study` is writing to this folder") from None
+    with lock:
+        kept = out / f"{grid.name}.grid.yaml"
+        if not (kept.is_file() and kept.read_bytes() == Path(path).read_bytes()):
+            unfinished = out / f".{grid.name}.grid.yaml.partial"
+            unfinished.write_bytes(Path(path).read_bytes())
+            os.replace(unfinished, kept)
+        for older in set(out.glob("*.grid.yaml")) - {kept}:
+            older.unlink()
+        counts = complete(grid.runs, records, workers, True, grid.resources, executor, out)
+        print(f"runs: {counts['trained']} computed now, {counts['found']} found finished, {counts['failed']} failed")
+        broken = execute_notebooks(pages(grid), records.evidence(grid.runs), out, workers)
+        index = make_report(out, seconds=time.monotonic() - began)
+    for run in grid.runs:
+        record = records.read(run)
+        if record and record["status"] == "failed":
+            print(f"failed: {run.run_id}: {record['reason']}")
+    for stem, reason in broken.items():
+        print(f"failed: {stem}.ipynb: {reason}")
+    print(f"report: {index} ({time.monotonic() - began:.0f} s)")
+    return 1 if counts["failed"] or broken else 0

@@ -1,0 +1,156 @@
+"""Whether a study's records, executed notebooks and pages agree with each other and with the code that is here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mtalign.config.errors import ConfigError
+from mtalign.config.grid import Grid
+from mtalign.config.run import Run
+from mtalign.notebook.execution import checksum, made_from, stored
+from mtalign.notebook.pages import grid_of, pages
+from mtalign.records.store import Records
+from mtalign.records.store import checksum as record_checksum
+from mtalign.report.html import stamp
+from mtalign.report.run_pages import csv, runs_table
+
+WRONG = {  # what differs between a notebook's inputs and those here -> in words
+    "records": "executed from other records",
+    "code": "executed with other code of mtalign",
+    "source": "executed from another source",
+    "parameters": "executed with other parameters",
+}
+
+
+def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
+    """Checks a study's output folder.
+
+    Args:
+        out: the output folder.
+        recompute: how many records to compute again and compare bit for bit, drawn at random, the same for the same number
+            (they are equal on the machine that made them; another processor may round differently).
+
+    Returns:
+        Lines for people, and whether everything agrees.
+
+    Raises:
+        ConfigError: `out` is not the output folder of a study.
+    """
+    grid, records = grid_of(out), Records(out / "records")
+    parts = {
+        "records": (len(grid.runs), wrong_records(grid, records)),
+        "notebooks": (len(pages(grid)), wrong_notebooks(grid, records, out)),
+        "pages": (len(pages(grid)) + 3 + len(grid.runs) * (out / "runs").is_dir(), wrong_pages(grid, records, out)),
+    }
+    if recompute:
+        chosen = random.Random(recompute).sample(grid.runs, min(recompute, len(grid.runs)))
+        parts["recomputed"] = (len(chosen), wrong_results(chosen, records))
+    lines = [f"{name:11} {size - len(wrong)} of {size} agree" for name, (size, wrong) in parts.items()]
+    lines += [f"wrong: {name}: {what}" for _, wrong in parts.values() for name, what in wrong.items()]
+    known = {f"{run.run_id}.json" for run in grid.runs}
+    if others := [path for path in records.folder.glob("*.json") if path.name not in known]:
+        lines.append(f"note: {len(others)} records are not of this grid, and nothing here is made from them")
+    return lines, not any(wrong for _, wrong in parts.values())
+
+
+def wrong_records(grid: Grid, records: Records) -> dict[str, str]:
+    """Records that are missing, damaged, made with other versions than the rest, or trained from another base."""
+    found, wrong = {}, {}
+    for run in grid.runs:
+        name = f"records/{run.run_id}.json"
+        try:
+            record = records.read(run)
+        except ConfigError as error:
+            wrong[name] = str(error).split(": ", 1)[1]
+            continue
+        if record is None:
+            wrong[name] = "missing"
+        elif record["status"] != "finished":
+            wrong[name] = f"failed: {record['reason']}"
+        else:
+            found[run] = record
+    made = {run: _versions(record) for run, record in found.items()}
+    usual = max(made.values(), key=list(made.values()).count, default="")
+    for run, record in found.items():
+        base = found.get(run.base)
+        if made[run] != usual:
+            wrong[f"records/{run.run_id}.json"] = f"made with {made[run]}, most others with {usual}"
+        elif base and any(base["after"].get(key) != value for key, value in record["before"].items()):
+            wrong[f"records/{run.run_id}.json"] = "`before` is not what the base's record says"
+    return wrong
+
+
+def _versions(record: dict) -> str:
+    return ", ".join(f"{name} {value.partition('+')[0]}" for name, value in sorted(record["versions"].items()))
+
+
+def wrong_notebooks(grid: Grid, records: Records, out: Path) -> dict[str, str]:
+    """Executed notebooks that are missing, were changed since, or are not what the records and the code here give."""
+    wrong, evidence = {}, records.evidence(grid.runs)
+    for page in pages(grid):
+        executed = out / f"{page.stem}.ipynb"
+        made, wanted = stored(executed), made_from(page, evidence)
+        inputs = made.get("made_from") or {}
+        different = [words for name, words in WRONG.items() if inputs.get(name) != wanted[name]]
+        if not executed.is_file():
+            wrong[executed.name] = "missing"
+        elif not inputs:
+            wrong[executed.name] = "does not say what it was executed from"
+        elif checksum(json.loads(executed.read_text(encoding="utf-8"))) != made.get("checksum"):
+            wrong[executed.name] = "changed since it was executed"
+        elif different:
+            wrong[executed.name] = ", ".join(different)
+    return wrong
+
+
+def wrong_pages(grid: Grid, records: Records, out: Path) -> dict[str, str]:
+    """Pages that are missing, were changed since, or were made from another notebook or record than those here."""
+    sources = {f"{page.stem}.html": _digest(out / f"{page.stem}.ipynb") for page in pages(grid)}
+    if (out / "runs").is_dir():  # where it is not, as in a commit, `mtalign report` makes these pages
+        sources |= {f"runs/{run.run_id}.html": records.evidence([run, run.base]) for run in grid.runs}
+    sources |= dict.fromkeys(("index.html", "runs.html"), records.evidence(grid.runs))
+    wrong = {}
+    for name, source in sources.items():
+        if not (out / name).is_file():
+            wrong[name] = "missing"
+            continue
+        made, whole = stamp(out / name)
+        if made != source:
+            wrong[name] = "made from something else than what is here"
+        elif not whole:
+            wrong[name] = "changed since it was made"
+    try:
+        table = csv(runs_table([record for run in grid.runs if (record := records.read(run))]))
+        if not (out / "runs.csv").is_file() or (out / "runs.csv").read_bytes() != table:
+            wrong["runs.csv"] = "is not what the records give"
+    except ConfigError:
+        wrong["runs.csv"] = "cannot be checked: a record is damaged"
+    return wrong
+
+
+def wrong_results(runs: list[Run], records: Records) -> dict[str, str]:
+    """Runs that, computed again from the same needed records, give another record."""
+    from mtalign.runs.execute import execute
+
+    wrong = {}
+    for run in tqdm(runs, desc="runs again", unit="run"):
+        try:
+            record = records.read(run)
+            again = {"run_id": run.run_id, "config": record["config"], **execute(run, records)} if record else None
+        except Exception as error:  # whatever it is, the record was not confirmed
+            wrong[f"{run.run_id} again"] = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            continue
+        ours = ("checksum", "device", "versions")  # may name another machine; what counts is the result
+        contents = [record_checksum({k: v for k, v in r.items() if k not in ours}) for r in (record, again) if r]
+        if len(set(contents)) > 1:
+            wrong[f"{run.run_id} again"] = "gives another result on this machine"
+    return wrong
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

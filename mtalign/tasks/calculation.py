@@ -1,0 +1,65 @@
+"""Freshly generated arithmetic of graded length: `calculation-<steps>`, a task that no corpus can hold.
+
+After RandomCalculation of "Reasoning or Memorization?" (arXiv 2507.10532): expressions of a given number of operations,
+drawn at random. Ours keep to whole numbers: a division is drawn only where it leaves no remainder, and no step goes beyond
+`LARGEST`, so that each answer is one integer, graded exactly.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from functools import lru_cache
+
+from mtalign.config.errors import ConfigError
+from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, TRAIN_PROMPTS, Example, Task
+
+NAME = re.compile(r"calculation-(\d+)")
+MOST_STEPS, LARGEST = 20, 100_000
+
+
+def expression(steps: int, rng: random.Random) -> tuple[str, int]:
+    """A random expression with that many operations on numbers up to 100, and its value.
+
+    >>> text, value = expression(3, random.Random(0))
+    >>> text, value == eval(text.replace("/", "//"))
+    ('6 * 34 - (52 - 39)', True)
+    """
+    if steps == 0:
+        number = rng.randint(1, 100)
+        return str(number), number
+    left_steps = rng.randrange(steps)
+    left, a = expression(left_steps, rng)
+    right, b = expression(steps - 1 - left_steps, rng)
+    signs = [s for s, v in (("+", a + b), ("-", a - b), ("*", a * b)) if abs(v) <= LARGEST]
+    signs += ["/"] if b and a % b == 0 and abs(b) > 1 else []
+    if not signs:  # both are too large: draw again
+        return expression(steps, rng)
+    sign = rng.choice(signs)
+    left = f"({left})" if sign in "*/" and left_steps else left
+    right = f"({right})" if " " in right or right.startswith("-") else right
+    return f"{left} {sign} {right}", {"+": a + b, "-": a - b, "*": a * b, "/": a // b if b else 0}[sign]
+
+
+@lru_cache
+def load(name: str) -> Task:
+    """The task `calculation-<steps>`.
+
+    Raises:
+        ConfigError: the number of steps is out of range.
+
+    >>> load("calculation-2").eval[0].prompt
+    'What is the value of 9 + (75 - 79)?'
+    """
+    steps = int(NAME.fullmatch(name)[1])
+    if not 1 <= steps <= MOST_STEPS:
+        raise ConfigError(f"task {name}: expected 1 to {MOST_STEPS} steps")
+    from mtalign.tasks.rows import finish
+
+    rng, found = random.Random(f"{SPLIT_SEED} {name}"), {}
+    while len(found) < TRAIN_PROMPTS + EVAL_PROMPTS:
+        text, value = expression(steps, rng)
+        found.setdefault(text, Example(f"What is the value of {text}?", str(value)))
+    return finish(
+        name, f"random arithmetic of {steps} steps, freshly generated", list(found.values()), "math", shuffle=True
+    )

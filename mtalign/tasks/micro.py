@@ -1,0 +1,113 @@
+"""The micro tasks: small enough for a model of 85 thousand parameters to learn in minutes, on a CPU.
+
+They have one worked solution each, which ends in the answer, and answers that are uniform over the
+possible ones: ten of them, so that the best answer that ignores the question is right one time in ten (`Task.chance`), or
+640 (`totals`), so that guessing is hardly ever right.
+
+| task | question | working | answer |
+| --- | --- | --- | --- |
+| arithmetic | add and subtract 1 or 2 four times, keep the last digit | the running totals | digit |
+| ordering | which listed digit comes next on the circle 0..9 | the digits passed on the way | digit |
+| cipher | send a letter through three fixed rotors, in five turns | the letter after each rotor | letter a..j |
+| logic | nine of ten suspects are ruled out: who remains? | the suspects in order, up to who remains | digit |
+| totals | the same, with all running totals as the answer | the running totals | four digits |
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate, product
+
+from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, TRAIN_PROMPTS, Example, Task
+
+DIGITS = "0123456789"
+LETTERS = "abcdefghij"
+
+
+# Rotors of the cipher task: fixed permutations of the ten letters, drawn once.
+ROTORS = {name: "".join(random.Random(f"rotor {name}").sample(LETTERS, 10)) for name in "xyz"}
+
+
+def _arithmetic(rng: random.Random) -> Example:
+    total, prompt, work = rng.randrange(10), "", []
+    start = total
+    for _ in range(4):
+        change = rng.choice(CHANGES)
+        total = (total + change) % 10
+        prompt += f"{change:+d}"
+        work.append(str(total))
+    return Example(f"arithmetic: {start}{prompt}=", work[-1], "".join(work))
+
+
+def _ordering(rng: random.Random) -> Example:
+    start = rng.randrange(10)
+    listed = rng.sample([d for d in range(10) if d != start], 4)
+    digit = (start + 1) % 10
+    work = str(digit)
+    while digit not in listed:
+        digit = (digit + 1) % 10
+        work += str(digit)
+    return Example(f"ordering: {''.join(map(str, listed))} after {start}=", str(digit), work)
+
+
+def _cipher(rng: random.Random) -> Example:
+    letter = rng.choice(LETTERS)
+    rotors = [rng.choice("xyz") for _ in range(5)]
+    prompt, work = f"cipher: {letter} through {''.join(rotors)}=", ""
+    for rotor in rotors:
+        letter = ROTORS[rotor][LETTERS.index(letter)]
+        work += letter
+    return Example(prompt, letter, work)
+
+
+def _logic(rng: random.Random) -> Example:
+    suspects = rng.sample(DIGITS, 10)
+    who = suspects.pop()
+    return Example(f"logic: not {''.join(suspects)}=", who, DIGITS[: int(who) + 1])
+
+
+def _totals(rng: random.Random) -> Example:
+    example = _arithmetic(rng)
+    return Example(example.prompt.replace("arithmetic", "totals"), example.work, example.work)
+
+
+CHANGES = (1, 2, -1, -2)
+TOTALS = tuple(
+    "".join(str(total % 10) for total in accumulate((first, *changes)))
+    for first in range(10)
+    for changes in product(CHANGES, repeat=3)
+)
+
+MICRO: dict[str, tuple[Callable[[random.Random], Example], Sequence[str], str]] = {
+    "arithmetic": (_arithmetic, DIGITS, "running sum of four steps of 1 or 2, last digit"),
+    "ordering": (_ordering, DIGITS, "the listed digit that comes next on the circle 0..9"),
+    "cipher": (_cipher, LETTERS, "a letter sent through three fixed rotors, in five turns"),
+    "logic": (_logic, DIGITS, "nine of ten suspects are ruled out: who remains"),
+    "totals": (_totals, TOTALS, "all running totals of four steps of 1 or 2: an answer that guessing hardly ever hits"),
+}
+
+
+@lru_cache
+def load(name: str) -> Task:
+    """The micro task called `name`: its first prompts held out, the next ones trained on."""
+    draw, answers, description = MICRO[name]
+    rng = random.Random(f"{SPLIT_SEED} {name}")
+    unique: dict[str, Example] = {}
+    while len(unique) < TRAIN_PROMPTS + EVAL_PROMPTS:
+        example = draw(rng)
+        unique.setdefault(example.prompt, example)
+    examples = tuple(unique.values())
+    return Task(name, description, examples[EVAL_PROMPTS:], examples[:EVAL_PROMPTS], tuple(answers))
+
+
+def pretraining_examples(name: str, rng: random.Random) -> Iterator[Example]:
+    """Endless examples of a micro task for pretraining: never a training or evaluation prompt of the task."""
+    task = load(name)
+    kept_out = {e.prompt for e in task.train + task.eval}
+    draw = MICRO[name][0]
+    while True:
+        example = draw(rng)
+        if example.prompt not in kept_out:
+            yield example
