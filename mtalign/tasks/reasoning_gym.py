@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from urllib.parse import parse_qsl
 
-from mtalign.config.errors import ConfigError, in_one_line
+from mtalign.config.errors import ConfigError, check_keys, in_one_line
 from mtalign.grading import reasoning_gym as grading
 from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, TRAIN_PROMPTS, Example, Task
 from mtalign.tasks.rows import finish
@@ -51,9 +51,7 @@ def _load(name: str, dataset: str, given: str) -> Task:
     if not isinstance(size, int) or isinstance(size, bool) or not 2 <= size <= 100_000:
         raise ConfigError(f"task {name}: size: expected a whole number from 2 to 100000, got {size!r}")
     known = DATASETS[dataset][1].__dataclass_fields__
-    for key in settings:
-        if key not in known:
-            raise ConfigError(f"task {name}: {key}: unknown setting; known: {', '.join(known)}")
+    check_keys(f"task {name}", settings, known, "setting")
     settings = {"seed": SPLIT_SEED, **settings, "size": 4 * size}  # more than needed: some questions come twice
     try:
         generator = reasoning_gym.create_dataset(dataset, **settings)
