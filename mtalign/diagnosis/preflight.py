@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 import torch
-from transformers import StoppingCriteria
+from transformers import DynamicCache, StoppingCriteria
 
 from mtalign.config.arms import Style
 from mtalign.config.errors import ConfigError
@@ -114,7 +114,8 @@ def preflight(
         part, first = slice(place * each, (place + 1) * each), place * len(examples)
         tried.append(_tried(style, texts[first], lengths[first], task, examples, drawn[part], ended[part]))
     tried.sort(key=lambda one: (one.answered, one.right, one.ended), reverse=True)
-    if all(1 - one.ended > LONGEST for one in tried):
+    hurried = got < max_tokens and not all(ended)
+    if not hurried and all(1 - one.ended > LONGEST for one in tried):
         raise ConfigError(
             f"preflight: {1 - tried[0].ended:.0%} of {each} completions do not end within {got} tokens: raise"
             f" max_completion_length, lower the temperature, or take a model that ends its answers (eos"
@@ -123,7 +124,7 @@ def preflight(
     names = ("bos_token", "eos_token", "pad_token", "unk_token")
     own = model.generation_config.eos_token_id
     return Preflight(
-        task.name, tuple(tried), each, got, got < max_tokens and not all(ended),
+        task.name, tuple(tried), each, got, hurried,
         {name: (getattr(tokenizer, name), getattr(tokenizer, f"{name}_id")) for name in names},
         bool(tokenizer.chat_template), tokenizer.eos_token_id, tuple(own) if isinstance(own, list) else (own,),
     )  # fmt: skip
@@ -170,12 +171,16 @@ def _sample(
     """Completions of all texts in one batch, whether each ended by itself, and the tokens that there was time for."""
     torch.manual_seed(0)
     inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left").to(model.device)
-    ids, mask = (inputs[key].repeat_interleave(number, dim=0) for key in ("input_ids", "attention_mask"))  # (B, T)
-    with torch.inference_mode():
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]  # (P, T)
+    clock, cache = _Clock(ids.shape[1], progress), DynamicCache(config=model.config)
+    with torch.inference_mode():  # a prompt is read once for all its samples: reading costs most
+        read = {"position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)[:, :-1], "attention_mask": mask[:, :-1]}
+        model(ids[:, :-1], past_key_values=cache, logits_to_keep=1, **read)
+        cache.batch_repeat_interleave(number)
         out = model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens, do_sample=True, temperature=temperature,
-            top_k=0, top_p=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-            stopping_criteria=[_Clock(ids.shape[1], progress)],
+            input_ids=ids.repeat_interleave(number, dim=0), attention_mask=mask.repeat_interleave(number, dim=0),
+            past_key_values=cache, max_new_tokens=max_tokens, do_sample=True, temperature=temperature, top_k=0,
+            top_p=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, stopping_criteria=[clock],
         )[:, ids.shape[1] :]  # fmt: skip
     drawn = tokenizer.batch_decode(out, skip_special_tokens=True)
     asked = [text for text in texts for _ in range(number)]
@@ -204,9 +209,14 @@ def _tried(
 def in_words(found: Preflight) -> str:
     """The result for the terminal: what a person needs first, the details after."""
     best = found.best
-    lines = [
-        f"{_yes(best.ended)} it stops: {best.ended:.0%} of the completions end within {found.max_tokens} tokens"
-        + (f" (all that there was time for in {SECONDS:.0f} s)" if found.hurried else ""),
+    lines = []
+    if found.hurried:
+        lines.append(
+            f"NOT KNOWN for sure: in {SECONDS:.0f} s there was time for {found.max_tokens} tokens only; try again on a quieter"
+            " machine, or with fewer --prompts"
+        )
+    lines += [
+        f"{_yes(best.ended)} it stops: {best.ended:.0%} of the completions end within {found.max_tokens} tokens",
         f"{_yes(best.answered)} it keeps the format: {best.answered:.0%} hold an answer, {best.right:.0%} a right one",
         _advice(found),
         "",
