@@ -92,8 +92,8 @@ def _grids() -> list[tuple[str, str]]:
     for path in sorted(paths.shared("params").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         if "\ngrid:" in f"\n{text}":
-            first = text.split("\n", 1)[0]
-            found.append((path.stem, first.lstrip("# ") if first.startswith("#") else ""))
+            said = (line for line in text.splitlines() if line.startswith("# ") and "yaml-language-server" not in line)
+            found.append((path.stem, next(said, "").lstrip("# ")))
     return found
 
 

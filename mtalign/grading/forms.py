@@ -6,9 +6,11 @@ patterns are untrusted: both are bounded in length, and a pattern in time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import regex
 
-from mtalign.grading.answers import extract
+from mtalign.grading.answers import CLOSE, OPEN, extract, text_of
 
 LONGEST = 20_000  # characters of a text that are looked at, from its end
 SECONDS = 0.5  # for a pattern on a text: beyond, it counts as not found
@@ -35,14 +37,51 @@ def answer_in(text: str, kind: str = "math", numeric: bool = False, pattern: reg
     text = text[-LONGEST:]
     if pattern is not None:
         return last_match(pattern, text)
-    if found := extract(text, kind) or extract(text, "math"):
+    if found := _said(text, kind):
         return found
-    if phrases := PHRASE.findall(text):
-        return ENDS.split(phrases[-1], maxsplit=1)[0].strip().rstrip(".").strip("*` ") or None
     if numeric:
         numbers = NUMBER.findall(text)
         return numbers[-1] if numbers else None
     return text.strip() if 0 < len(text.split()) <= WORDS else None
+
+
+def _said(text: str, kind: str) -> str | None:
+    """The answer of a text that says which words are its answer: forms 2 and 3 of `answer_in`."""
+    if found := extract(text, kind) or extract(text, "math"):
+        return found
+    phrases = PHRASE.findall(text)
+    return ENDS.split(phrases[-1], maxsplit=1)[0].strip().rstrip(".").strip("*` ") or None if phrases else None
+
+
+def guess_kind(answer: str) -> str:
+    r"""The kind of grading for a true answer of which nothing else is known: `math` for a number or LaTeX, else `exact`.
+
+    >>> guess_kind("1,200"), guess_kind(r"\frac{1}{2}"), guess_kind("Paris")
+    ('math', 'math', 'exact')
+    """
+    answer = answer.strip()
+    return "math" if NUMBER.fullmatch(answer) or regex.search(r"\\[a-z]+", answer) else "exact"
+
+
+def as_graded(
+    completions: Sequence, kind: Sequence[str] | None, answer: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    r"""Completions in either of trl's forms -> texts that `grade` and `vote` read, and the kind of each.
+
+    Where a data set has a column `kind`, it is taken and the text stays as it is. Where it has none, the kind is guessed from
+    the true answer, and an answer counts in each form that says which words it is.
+
+    >>> as_graded(["The answer is 4.", r"\boxed{5}"], None, ["4", "4"])
+    (['<answer>4</answer>', '\\boxed{5}'], ['math', 'math'])
+    """
+    texts = [text_of(completion) for completion in completions]
+    if kind:
+        return texts, list(kind)
+    kinds = [guess_kind(str(a)) for a in answer] if answer else ["exact"] * len(texts)
+    for place, (text, each) in enumerate(zip(texts, kinds, strict=True)):
+        if extract(text, each) is None and (found := _said(text[-LONGEST:], each)):
+            texts[place] = f"{OPEN}{found}{CLOSE}"
+    return texts, kinds
 
 
 def compiled(pattern: str) -> regex.Pattern:
