@@ -18,16 +18,12 @@ import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
-from mtalign.config import paths
-from mtalign.config.errors import ConfigError
-from mtalign.grading.answers import GRADERS, gradable
+from mtalign.grading.answers import gradable
 from mtalign.tasks.base import Task
 from mtalign.tasks.rows import apart, boxed, example_of, finish, ground_truth, in_game_data
-from mtalign.tasks.sources import read_jsonl, read_rows
+from mtalign.tasks.sources import read_rows
 
 KORBENCH = ("operation", "counterfactual", "logic", "puzzle", "cipher")
 BBH = {  # task -> number of choices, 0 where the answer is free, None where the question lists them
@@ -173,35 +169,3 @@ def options(prompt: str) -> int:
     3
     """
     return max(1, len(re.findall(r"^\([A-Z]\) ", prompt, re.MULTILINE)))
-
-
-def load_jsonl(name: str) -> Task:
-    """The task `jsonl:<path>?kind=<kind>`: one object a line, with `prompt` and `answer`.
-
-    Raises:
-        ConfigError: the file is missing, empty or broken; the line and the key are named.
-    """
-    file, _, query = name.removeprefix("jsonl:").partition("?")
-    settings = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := set(settings) - {"kind"}:
-        raise ConfigError(f"task {name}: {min(unknown)}: unknown key; known: kind")
-    if (kind := settings.get("kind", "exact")) not in GRADERS:
-        raise ConfigError(f"task {name}: kind: unknown value {kind!r}; known: {', '.join(GRADERS)}")
-    path = paths.given(file)
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    return _load_jsonl(name, path, kind, changed)
-
-
-@lru_cache
-def _load_jsonl(name: str, path: Path, kind: str, changed: int) -> Task:
-    rows = read_jsonl(path)
-    examples = [example_of(str(path), number, row, ("prompt", "answer"), "line") for number, row in rows]
-    for (number, _), example in zip(rows, examples, strict=True):
-        if not gradable(example.answer, kind):
-            raise ConfigError(
-                f"{path}: line {number}: answer: no completion could ever match {example.answer!r:.60} as {kind}"
-            )
-    return finish(name, f"prompts and answers of {path.name}", examples, kind, shuffle=True)
