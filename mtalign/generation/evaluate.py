@@ -1,4 +1,4 @@
-"""What a model can do on a task's examples: sampled and greedy completions, graded and counted. The evidence of a record."""
+"""What a model can do on a task's examples: sampled and greedy completions, graded and counted, as a record keeps it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def evaluate(
         instruction, style, shown: how a question becomes a prompt, as in `prompts.render`.
 
     Returns:
-        `num_samples` (N); lists of P: `correct` (right samples, 0 to N), `answers` (answer as `grading.answers.vote` has
-        it, "" for none -> number of samples), `right` (which of these answers are right; left out where all are graded as
-        `exact`), `majority` (whether the most frequent answer is right; of equally frequent ones, the share that is) and
-        `greedy` (whether the greedy completion is right); `thinking`, the share of samples with a non-empty `<think>`;
-        `samples`, at most ten completions to read.
+        `num_samples` (N); lists of P: `correct` (right samples, 0 to N), `answers` (answer as `grading.answers.vote`
+        has it, "" for none -> number of samples), `right` (which of these answers are right; left out where all are
+        graded as `exact`), `majority` (whether the most frequent answer is right; of equally frequent ones, the share
+        that is) and `greedy` (whether the greedy completion is right); `thinking`, the share of samples with a
+        non-empty `<think>`; `samples`, at most ten completions to read.
     """
     prompts = [render(tokenizer, e.prompt, instruction, style, shown) for e in examples]
     sampled = sample(model, tokenizer, prompts, num_samples, max_tokens, seed, temperature)

@@ -1,8 +1,8 @@
 """Faster sampling by transformers' `generate`, for Qwen2 and Llama models, with the same bits.
 
-All completions of a prompt begin alike, and many go on alike. Rows whose tokens so far are the same are one *node*: the
-model computes each node once, and its logits serve all its rows. What is not known here (other stopping criteria, a cache
-that holds something, scores to return) is left to transformers.
+All completions of a prompt begin alike, and many go on alike. Rows whose tokens so far are the same are one *node*:
+the model computes each node once, and its logits serve all its rows. What is not known here (other stopping criteria, a
+cache that holds something, scores to return) is left to transformers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ KNOWN = (EosTokenCriteria, MaxLengthCriteria)
 
 
 class _Cache:
-    """Keys and values of the tokens of each node, in buffers as long as completions can get, so that adding a token copies nothing."""
+    """Keys and values of each node's tokens, in buffers of their full length, so that adding a token copies none."""
 
     def __init__(self, prompts, end: int):
         self.length, self.layers = prompts.get_seq_length(), []
@@ -38,7 +38,7 @@ class _Cache:
 
 
 class _Sampling:
-    """`generate`'s loop over tokens with one computation for each node. Random numbers are drawn in transformers' order."""
+    """`generate`'s loop over tokens, which computes each node once. Random numbers are drawn in transformers' order."""
 
     def _sample(self, input_ids, logits_processor, stopping_criteria, generation_config, **kwargs):
         ids, asked, read = input_ids, generation_config, kwargs.get("past_key_values")

@@ -69,7 +69,8 @@ def calibrate(folders: list[Path]) -> dict:
 
 
 if __name__ == "__main__":
-    text = "# Made by `python -m mtalign.study.calibration` from the quick grid, as it is and with `fast: false`: seconds of a core, fitted to\n# half of the runs; error on the rest.\n"
+    text = "# Made by `python -m mtalign.study.calibration` from the quick grid, as it is and with `fast: false`:"
+    text += " seconds of a core, fitted to\n# half of the runs; error on the rest.\n"
     text += yaml.safe_dump(calibrate([Path(folder) for folder in sys.argv[1:]]), sort_keys=False)
     (paths.shared("params") / "calibration.yaml").write_text(text, encoding="utf-8")
     print(text, end="")

@@ -18,7 +18,7 @@ GIB = 2**30
 
 SECONDS_PER_NOTEBOOK = 8.0  # one core of the machine in reports/LOG.md
 PROMPT = 256  # tokens, assumed for prompts that are not at hand
-SHARE = 8  # assumed: the mean completion has one in so many of the tokens that the longest may have
+SHARE = 8  # assumed: the most tokens that a completion may have, divided by those of the mean one
 TRAINING, DECODING = 0.35, 0.5  # assumed: share of peak operations in training, of peak bandwidth in decoding
 
 

@@ -55,12 +55,12 @@ class Source(NamedTuple):
     train: bool = True  # whether there are enough rows to train on some
     read: Callable[..., str] | None = None  # finds the answer in its column; "" where there is none
     held_out: tuple[str, ...] = ()  # of a training set: not trained on, and the first is evaluated
-    prompt: Callable[..., list[dict]] | None = None  # (source, rows, data folder) -> rows with more than the question
+    prompt: Callable[..., list[dict]] | None = None  # gives the rows whole prompts in the place of questions
     shuffle: bool = True  # False for a training set that is kept in its own order
 
 
 def _with_rules(source: Source, rows: list[dict], root: str) -> list[dict]:
-    """Rows of KOR-Bench with the rule that a question is about before it: its zero-shot prompt without the introduction."""
+    """Rows of KOR-Bench whose question has its rule before it: the zero-shot prompt without the introduction."""
     hub = source.hub | {"data_files": source.hub["data_files"].replace("sample", "rule")}
     category = source.kind.removeprefix("korbench-")
     rules = read_rows(source.kind, source.file.replace("sample", "rule"), hub, root)
