@@ -9,7 +9,8 @@ from typing import NoReturn
 
 import click
 
-from mtalign.cli.models import diagnose, list_, preflight
+from mtalign.cli.lists import list_
+from mtalign.cli.models import diagnose, preflight
 from mtalign.cli.stopping import Stop
 from mtalign.config.errors import ConfigError
 

@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ class Terminal:
 
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # bars are drawn in it
 
     def read(self, words: str, seconds: float = 240) -> None:
         until = time.monotonic() + seconds
@@ -61,6 +63,14 @@ class Terminal:
         found, new = set(), {self.process.pid}
         while new := {pid for pid, parent in parents.items() if parent in new} - found:
             found |= new
+        return found
+
+    def children(self, number: int, seconds: float = 240) -> set[int]:
+        """The processes below the command, as soon as there are so many."""
+        until = time.monotonic() + seconds
+        while len(found := self.family()) < number and time.monotonic() < until and self._more(0.1):
+            pass
+        assert len(found) >= number, self.text[-2000:]
         return found
 
     def end(self, seconds: float = 30) -> int:
@@ -114,10 +124,7 @@ def study(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_study_that_begins_its_workers_ends_in_one_line_with_all_children(study, number):
     terminal = study()
-    terminal.read("runs 0/")
-    time.sleep(0.5)  # the workers are importing
-    children = terminal.family()
-    assert len(children) >= 2
+    children = terminal.children(3)  # the workers are importing
     if number == signal.SIGINT:
         os.write(terminal.master, b"\x03")  # Ctrl-C, which every process of the terminal gets
     else:
