@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from mtalign.config.errors import ConfigError, in_one_line
 from mtalign.notebook.execution import made_from, stored
 from mtalign.notebook.pages import grid_of, pages
 from mtalign.records.store import Records
 from mtalign.report import html
 from mtalign.report.index import contents
+from mtalign.report.manifest import write_manifests
 from mtalign.report.run_pages import write_run_pages
 
 
@@ -35,7 +37,12 @@ def make_report(out: str | Path, seconds: float | None = None) -> Path:
             executed.with_suffix(".html").unlink(missing_ok=True)
             continue
         older = stored(executed).get("made_from") != made_from(page, evidence)
-        body, toc = html.notebook_body(executed)
+        try:
+            body, toc = html.notebook_body(executed)
+        except Exception as error:  # half-written, nested without end, or no notebook
+            raise ConfigError(
+                f"{executed}: cannot be shown: {in_one_line(error, 200)}; delete it to execute it again"
+            ) from None
         made = hashlib.sha256(executed.read_bytes()).hexdigest()
         text = templates.get_template("notebook.html").render(
             body=body, contents=toc, page=page, grid=grid, older=older, made_from=made
@@ -45,4 +52,5 @@ def make_report(out: str | Path, seconds: float | None = None) -> Path:
     write_run_pages(grid, records, out, templates, shown["runs"])
     index = templates.get_template("index.html").render(links=links, seconds=seconds, made_from=evidence, **shown)
     html.write(out / "index.html", index)
+    write_manifests(out)
     return out / "index.html"
