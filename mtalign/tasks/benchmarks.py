@@ -25,7 +25,7 @@ from urllib.parse import parse_qsl
 from mtalign.config import paths
 from mtalign.config.errors import ConfigError
 from mtalign.grading.answers import GRADERS, gradable
-from mtalign.tasks.base import Example, Task
+from mtalign.tasks.base import Task
 from mtalign.tasks.rows import apart, boxed, example_of, finish, ground_truth, in_game_data
 from mtalign.tasks.sources import read_jsonl, read_rows
 
@@ -55,18 +55,15 @@ class Source(NamedTuple):
     train: bool = True  # whether there are enough rows to train on some
     read: Callable[..., str] | None = None  # finds the answer in its column; "" where there is none
     held_out: tuple[str, ...] = ()  # of a training set: not trained on, and the first is evaluated
-    shuffle: bool = True  # whether a training set is shuffled, or trained on in its own order
-    rules: str = ""  # KOR-Bench: the title of the rule that a question follows
 
 
 def _korbench(category: str) -> Source:
     hub = {"path": "m-a-p/KOR-Bench", "data_files": f"**/{category}/sample.jsonl", "split": "train"}
     choices = 4 if category == "counterfactual" else 0
-    title = "Story" if category == "counterfactual" else category.capitalize()
+    description = f"KOR-Bench, {category}: a new rule and a question about it"
     return Source(
-        f"KOR-Bench, {category}: a new rule and a question about it", f"korbench-{category}",
-        f"korbench/{category}/sample.jsonl", hub, ("question", "answer"), choices, rules=title,
-    )  # fmt: skip
+        description, f"korbench-{category}", f"korbench/{category}/sample.jsonl", hub, ("question", "answer"), choices
+    )
 
 
 def _bbh(task: str, choices: int | None) -> Source:
@@ -99,7 +96,7 @@ REAL: dict[str, Source] = {
     "dsr-sub": Source(
         "DeepScaleR-sub, the training set of one-shot RLVR; evaluated on MATH-500", "math", "oneshot/dsr_sub.parquet",
         {"path": "ypwang61/one_shot_rlvr", "data_files": "**/dsr_sub.parquet", "split": "train"},
-        ("prompt", "reward_model"), read=ground_truth, held_out=("math500",), shuffle=False,
+        ("prompt", "reward_model"), read=ground_truth, held_out=("math500",),
     ),
     "math-train": Source(
         "MATH, its training split of 7,500 questions of all levels; evaluated on MATH-500", "math", "",
@@ -129,50 +126,33 @@ def load(name: str) -> Task:
 def _load(name: str, root: str) -> Task:
     source = REAL[name]
     rows = read_rows(name, source.file, source.hub, root)
-    number = len(rows)
-    if source.rules:
-        rows = _after_their_rules(name, rows, root)
+    if name.startswith("korbench-"):
+        hub = source.hub | {"data_files": source.hub["data_files"].replace("sample", "rule")}
+        rules = read_rows(name, source.file.replace("sample", "rule"), hub, root)
+        contents = {str(rule["idx"]): rule["rule_content"] for rule in rules}
+        # The sections of the benchmark's zero-shot prompt, without its introduction.
+        title = "Story" if name.endswith("counterfactual") else name.removeprefix("korbench-").capitalize()
+        form = "### {title} Rule:\n\n{rule}\n\n### Question:\n{question}"
+        rows = [
+            row | {"question": form.format(title=title, rule=contents[str(row["rule_id"])], question=row["question"])}
+            for row in rows
+        ]
+    number, answer = len(rows), source.columns[1]
     if source.read:
-        rows = _with_answers(rows, source.columns[1], source.read)
-    examples = [example_of(name, row_number, row, source.columns) for row_number, row in enumerate(rows, start=1)]
+        rows = [row | {answer: source.read(row[answer])} if row.get(answer) else row for row in rows]
+        rows = [row for row in rows if (row.get(answer, "?") or "").strip()]
+    examples = [example_of(name, number, row, source.columns) for number, row in enumerate(rows, start=1)]
     examples = [e for e in examples if gradable(e.answer, source.kind)]  # KOR-Bench's puzzle 84 has a false key
-    if not source.held_out:
-        chance = _chance(source, examples)
-        return finish(name, source.description, examples, source.kind, chance, shuffle=True, train=source.train)
-    tests = [_load(test, root) for test in source.held_out]
-    untested = apart(examples, (e for test in tests for e in test.train + test.eval), source.kind)
-    description = f"{source.description}; left out: {number - len(examples)} without an answer that can be graded"
-    description += f", {len(examples) - len(untested)} that are in {', '.join(source.held_out)}"
-    return finish(name, description, untested, source.kind, eval_=tests[0].eval, shuffle=source.shuffle)
-
-
-def _after_their_rules(name: str, rows: list[dict], root: str) -> list[dict]:
-    """Rows of KOR-Bench whose question follows its rule, as in the benchmark's zero-shot prompt without its introduction."""
-    source = REAL[name]
-    hub = source.hub | {"data_files": source.hub["data_files"].replace("sample", "rule")}
-    rules = read_rows(name, source.file.replace("sample", "rule"), hub, root)
-    rule_of = {str(rule["idx"]): rule["rule_content"] for rule in rules}
-    form = "### {title} Rule:\n\n{rule}\n\n### Question:\n{question}"
-    return [
-        row | {"question": form.format(title=source.rules, rule=rule_of[str(row["rule_id"])], question=row["question"])}
-        for row in rows
-    ]
-
-
-def _with_answers(rows: list[dict], column: str, read: Callable[..., str]) -> list[dict]:
-    """Rows with the answer that `read` finds in the column; those in which it finds none are left out.
-
-    A row without the column is kept: `example_of` says what is wrong with it.
-    """
-    rows = [row | {column: read(row[column])} if row.get(column) else row for row in rows]
-    return [row for row in rows if (row.get(column, "?") or "").strip()]
-
-
-def _chance(source: Source, examples: list[Example]) -> float | None:
-    """The chance level where there are choices: the mean of one in their number. None for free answers."""
-    if source.choices == 0:
-        return None
-    return sum(1 / (source.choices or options(e.prompt)) for e in examples) / len(examples)
+    if source.held_out:
+        tests = [_load(test, root) for test in source.held_out]
+        kept = apart(examples, (e for test in tests for e in test.train + test.eval), source.kind)
+        description = f"{source.description}; left out: {number - len(examples)} without an answer that can be graded"
+        description += f", {len(examples) - len(kept)} that are in {', '.join(source.held_out)}"
+        return finish(name, description, kept, source.kind, eval_=tests[0].eval, shuffle=name != "dsr-sub")
+    chance = None
+    if source.choices != 0:
+        chance = sum(1 / (source.choices or options(e.prompt)) for e in examples) / len(examples)
+    return finish(name, source.description, examples, source.kind, chance, shuffle=True, train=source.train)
 
 
 def options(prompt: str) -> int:
