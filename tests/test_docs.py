@@ -13,7 +13,10 @@ from mtalign.config.arms import OBJECTIVES, REWARDS
 from mtalign.config.recipes import ORIGINALS
 
 ROOT = Path(__file__).parents[1]
-DOCS = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")), *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 INDEX = ROOT / "docs" / "paper_index.md"
 MINE = re.compile(
     r"own\.|my_|mine|short_answers|reports/(quick|paper)|\.\./|out\.ipynb|samples_"
