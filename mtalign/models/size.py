@@ -32,8 +32,8 @@ def architecture(model: str) -> dict:
 def parameters(config: dict) -> int:
     """Number of weights of a decoder of the Qwen2 or Llama kind, from its config.
 
-    A layer has four projections of attention (Qwen2: with biases but for the last), three of the gated MLP and two norms;
-    then there are the embeddings, a head of the same size unless it is tied to them, and a last norm.
+    A layer has four projections of attention (Qwen2: with biases but for the last), three of the gated MLP and two
+    norms; then there are the embeddings, a head of the same size unless it is tied to them, and a last norm.
 
     >>> f"{parameters(listing()['models']['Qwen/Qwen2.5-7B@d149729398750b98c0af14eb82c78cfe92750796']):,}"
     '7,615,616,512'
@@ -60,7 +60,7 @@ def cache_bytes(config: dict, size: int = 2) -> int:
 
 
 def lora_parameters(config: dict, rank: int) -> int:
-    """Number of weights of an adapter of all linear layers: each has two matrices, of rank x its inputs and its outputs."""
+    """Number of weights of an adapter of all linear layers, two matrices for each: rank x inputs and outputs x rank."""
     hidden, wide = config["hidden_size"], config["intermediate_size"]
     keys = hidden // config["num_attention_heads"] * config["num_key_value_heads"]
     sides = 2 * (hidden + hidden) + 2 * (hidden + keys) + 3 * (hidden + wide)  # q and o; k and v; the three of the MLP

@@ -1,9 +1,9 @@
 """Models on a CPU in half the time: linear layers by oneDNN, and the sampling of `speed.decoding`.
 
-torch multiplies matrices by MKL, which on AMD processors does without the widest vector instructions; oneDNN, which torch
-ships too, uses them. For small layers both add up numbers in the same order, so that results are equal to the last bit and
-records do not depend on which is used; for wide layers they differ by rounding, and a run has to ask for it (`fast: true`).
-`quicken` changes a model in place; what cannot be done faster is left to torch and transformers.
+torch multiplies matrices by MKL, which on AMD processors does without the widest vector instructions; oneDNN, which
+torch ships too, uses them. For small layers both add up numbers in the same order, so that results are equal to the
+last bit and records do not depend on which is used; for wide layers they differ by rounding, and a run has to ask for
+it (`fast: true`). `quicken` changes a model in place; what cannot be done faster is left to torch and transformers.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def quicken(model: nn.Module, exact: bool = True) -> None:
     """Makes a model on a CPU faster, in place, by changing the classes of its linear layers and of the model itself.
 
     Args:
-        exact: whether results must stay the same to the last bit. Then a model with a layer wider than `EXACT` is left as it
-            is, and so is every model on a machine where the two libraries differ.
+        exact: whether results must stay the same to the last bit. Then a model with a layer wider than `EXACT` is left
+            as it is, and so is every model on a machine where the two libraries differ.
     """
     layers = [module for module in model.modules() if type(module) is nn.Linear]
     widths = [width for layer in layers for width in (layer.in_features, layer.out_features)]
@@ -79,8 +79,8 @@ def _product(x, weight, bias=None):
 class _Linear(torch.autograd.Function):
     """The product with its gradients. oneDNN's own operator has none.
 
-    The gradient of x is again a product of the same widths. That of the weights sums over all rows, far more than `EXACT`
-    numbers, where the bits would differ: it stays torch's.
+    The gradient of x is again a product of the same widths. That of the weights sums over all rows, far more than
+    `EXACT` numbers, where the bits would differ: it stays torch's.
     """
 
     @staticmethod
@@ -101,7 +101,7 @@ class _Linear(torch.autograd.Function):
 def use_fastest_threads(model) -> int:
     """Sets the number of torch's threads to one or to all cores, whichever decodes faster now.
 
-    On a machine that other programs use too, threads wait for each other: there, two can be three times slower than one.
+    On a machine that other programs use too, threads wait for each other: two can be three times slower than one.
     """
     seconds = {}
     ids = torch.ones((16, 4), dtype=torch.long, device=model.device)

@@ -1,9 +1,9 @@
-"""Sampling of micro models in a fraction of the time of transformers' `generate`, with the same text from the same seed.
+"""Sampling of micro models in a fraction of the time of transformers' `generate`, the same text from the same seed.
 
-Two things are saved. Between two tokens `generate` prepares inputs, masks and caches anew, which for a model of 85 thousand
-parameters costs much beside its own work. And completions of one prompt begin alike: rows that have the same tokens so far
-are one *node* of a tree, whose next logits are computed once and used by all of them. A converged model's sixteen completions
-are mostly the same text, so that there are few nodes.
+Two things are saved. Between two tokens `generate` prepares inputs, masks and caches anew, which for a model of 85
+thousand parameters costs much beside its own work. And completions of one prompt begin alike: rows that have the same
+tokens so far are one *node* of a tree, whose next logits are computed once and used by all of them. A converged model's
+sixteen completions are mostly the same text, so that there are few nodes.
 
 The classes here stand in for transformers' own: `speed.cpu.quicken` swaps them in.
 """
@@ -21,7 +21,7 @@ KNOWN = (
 
 
 class _Cache:
-    """Keys and values of the nodes, a row each, with the interface by which transformers' attention layers write into a cache.
+    """Keys and values of the nodes, a row each, as transformers' attention layers write and read a cache.
 
     transformers' own cache copies everything when a token is added; here buffers have their full length from the start.
 
@@ -48,7 +48,7 @@ class _Cache:
     def follow(self, parents: torch.Tensor) -> None:
         """Makes node i a child of the former node `parents[i]`, which can have several children, or none.
 
-        Where each node has one child, in order, there is nothing to copy, which is the usual case after the first tokens.
+        Where each node has one child, in order, there is nothing to copy, the usual case after the first tokens.
         """
         if not torch.equal(parents, torch.arange(len(self.layers[0][0]), device=parents.device)):
             self.layers = [[buffer[parents] for buffer in pair] for pair in self.layers]
@@ -100,7 +100,7 @@ class _Sampling:
             rows = unfinished.nonzero().flatten()
             if not len(rows):
                 return ids
-            # A child for each pair of node and next token that occurs; pairs are numbered to be told apart by one `unique`.
+            # A child for each pair of node and next token that occurs; numbered, so that one `unique` finds them.
             pairs, child = torch.unique(node[rows] * self.vocab_size + tokens[rows], return_inverse=True)
             parents, next_tokens = pairs // self.vocab_size, pairs % self.vocab_size
             cache.follow(parents)

@@ -1,7 +1,7 @@
-"""A prompt's keys and values are kept once for all its samples: `generate` would keep, and copy at every token, one for each.
+"""A prompt's keys and values are kept once for all its samples: `generate` would copy them for each, at every token.
 
-For large models, whose prompts of hundreds of tokens fill most of the cache. Built from what transformers offers for it: a
-cache class of one's own, and an attention function registered by name. B are prompts, N the samples of each.
+For large models, whose prompts of hundreds of tokens fill most of the cache. Built from what transformers offers for
+it: a cache class of one's own, and an attention function registered by name. B are prompts, N the samples of each.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SharedLayer(DynamicLayer):
 
 
 def attend(module, query, key, value, attention_mask, scaling, **kwargs):
-    """Attention of one new token of each sample (B·N, heads, 1, D) to its prompt (B, KV heads, T, D) and its own tokens.
+    """Attention of one new token a sample (B·N, heads, 1, D) to its prompt (B, KV heads, T, D) and its own tokens.
 
     Exact: one softmax over both parts. While the prompt is read, plain attention.
     """
@@ -77,7 +77,7 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 class SharedCache(Cache):
-    """A cache in three steps: the model reads B prompts with it, `share` turns its rows into B·N samples, `generate` goes on."""
+    """A cache in three steps: the model reads B prompts with it, `share` makes its rows B·N samples, they are decoded."""
 
     def share(self, samples: int, length: int) -> None:
         """As `SharedLayer.share`, for all layers."""

@@ -1,11 +1,12 @@
 """Log-probabilities of completions over their prefix trees: what several begin with is computed once for all of them.
 
-The completions of a group share their prompt and many of their first tokens. As a tree, each shared token is one node, and a
-node attends to its ancestors and its prompt; a micro model's update then has 4 to 10 times fewer tokens to compute. The loss
-and its gradient are those of the rows taken one by one, up to rounding, so that a run has to ask for it (`fast: true`). After
-tree attention (SpecInfer, arXiv 2305.09781) and prompts shared in GRPO (Prefix Grouper, arXiv 2506.05433).
+The completions of a group share their prompt and many of their first tokens. As a tree, each shared token is one node,
+and a node attends to its ancestors and its prompt; a micro model's update then has 4 to 10 times fewer tokens to
+compute. The loss and its gradient are those of the rows taken one by one, up to rounding, so that a run has to ask for
+it (`fast: true`). After tree attention (SpecInfer, arXiv 2305.09781) and prompts shared in GRPO (Prefix Grouper, arXiv
+2506.05433).
 
-Shapes: B rows, C tokens of a completion, G prompts, P tokens of a prompt, N nodes, W = P and the nodes of the largest tree.
+Shapes: B rows, C tokens of a completion, G prompts, P tokens of a prompt, N nodes; W is P plus the largest tree.
 """
 
 from __future__ import annotations

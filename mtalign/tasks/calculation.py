@@ -1,8 +1,8 @@
 """Freshly generated arithmetic of graded length: `calculation-<steps>`, a task that no corpus can hold.
 
 After RandomCalculation of "Reasoning or Memorization?" (arXiv 2507.10532): expressions of a given number of operations,
-drawn at random. Ours keep to whole numbers: a division is drawn only where it leaves no remainder, and no step goes beyond
-`LARGEST`, so that each answer is one integer, graded exactly.
+drawn at random. Ours keep to whole numbers: a division is drawn only where it leaves no remainder, and no step goes
+beyond `LARGEST`, so that each answer is one integer, graded exactly.
 """
 
 from __future__ import annotations

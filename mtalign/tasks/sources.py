@@ -43,8 +43,8 @@ def read_rows(name: str, file: str, hub: dict, root: str) -> list[dict]:
     """The rows of a benchmark, from a folder of data where there is one, else from the Hub.
 
     Args:
-        name: of the task, for errors.
-        file: below the folder: .jsonl, .parquet, or .json with a list under `examples` (BIG-Bench Hard); "" where only the
+        name: of the task, for errors. file: below the folder: .jsonl, .parquet, or .json with a list under `examples`
+        (BIG-Bench Hard); "" where only the
             Hub has it.
         hub: arguments of `datasets.load_dataset`; of several under `name` all are read.
         root: the folder, as `MTALIGN_DATA` names it; "" without one.
