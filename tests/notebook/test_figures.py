@@ -1,0 +1,99 @@
+"""Figures: every picture is drawn from tidy frames, an empty one says so, an arm has one colour everywhere."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+matplotlib.use("Agg")
+
+from mtalign.config.arms import ARMS
+from mtalign.notebook.figures import (
+    accuracy_bars,
+    alignment_curves,
+    dose_response,
+    gain_against,
+    learning_curves,
+    recovered_shares,
+    seeds_apart,
+)
+from mtalign.notebook.palette import LABELS, PALETTE, label, palette
+from mtalign.stats import Estimate
+
+BARS = pd.DataFrame(
+    [
+        {"panel": p, "arm": a, "value": v, "low": v - 0.1, "high": v + 2, "seeds": 2}
+        for p in ("strong", "weak")
+        for a, v in (("base", 0.2), ("mine", 0.9))
+    ]
+)
+SHARES = pd.DataFrame(
+    {"model": "m", "task": ["a", "b", "a"], "arm": "random", "claim": "random_reward", "alignment": [0.1, 0.5, 0.9], "gain": [0, 0.1, 0.2],
+     "verdict": ["fails", "inconclusive", "holds"], "recovered": [Estimate(0.1, -9, 0.2), Estimate(0.5, 0, 1), Estimate(1, 0.9, 9)], "value": [0.1, 0.5, 1.0]}
+)  # fmt: skip
+
+
+def test_every_arm_has_a_colour_and_a_name_of_its_own():
+    assert set(PALETTE) == set(LABELS) <= set(ARMS)
+    for number in (1, 3):  # new arms, whose colours and names nobody has chosen
+        table = pd.DataFrame({"arm": [*ARMS, *(f"new_{i}" for i in range(number))]})
+        assert len(set(palette(table).values())) == len({*map(label, table["arm"])}) == len(ARMS) + number
+
+
+def test_bars_end_where_accuracies_end_and_wear_their_arms_colours():
+    figure = accuracy_bars(BARS, chance=0.1)
+    axis = figure.axes[0]
+    assert axis.get_ylim() == (0, 1.05) and [t.get_text() for t in axis.get_xticklabels()] == ["before RL", "mine"]
+    assert axis.patches[0].get_facecolor()[:3] == pytest.approx(PALETTE["base"][:3])
+    assert [a.get_title() for a in figure.axes] == ["strong", "weak"]
+
+
+def test_learning_curves_show_each_arm_once():
+    curves = pd.DataFrame(
+        {
+            "step": [1, 2] * 4,
+            "arm": ["base", "nsr"] * 4,
+            "seed": [0, 0, 1, 1] * 2,
+            "reward": np.arange(8.0),
+            "entropy": 1.0,
+        }
+    )
+    figure = learning_curves(curves, ["reward", "entropy"])
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before RL", "negative samples"]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        recovered_shares,
+        lambda t: dose_response(t, "alignment"),
+        lambda t: gain_against(t, "alignment"),
+    ],
+)
+def test_shares_of_any_size_are_drawn_within_the_picture(draw):
+    for axis in draw(SHARES).axes:
+        assert (axis.get_xlim()[1] < 3 and axis.lines) or axis.collections
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        accuracy_bars,
+        lambda t: learning_curves(t, ["reward"]),
+        alignment_curves,
+        recovered_shares,
+        lambda t: dose_response(t, "x"),
+        lambda t: gain_against(t, "x"),
+        seeds_apart,
+    ],
+)
+def test_without_runs_a_figure_says_so(draw):
+    (axis,) = draw(pd.DataFrame()).axes
+    assert axis.texts[0].get_text() == "no finished runs"
+
+
+def test_points_of_seeds_stand_in_the_same_places_each_time_and_apart():
+    rows = [("m", "t", arm, a, 0.5) for arm, a in [("base", 0.5), *(("random", a) for a in (0.4, 0.41, 0.41, 0.9))]]
+    table = pd.DataFrame(rows, columns=["model", "task", "arm", "accuracy", "accuracy_before"])
+    first, second = (seeds_apart(table).axes[0].collections[0].get_offsets() for _ in range(2))
+    assert np.array_equal(first, second) and len({tuple(point) for point in first}) == 5
