@@ -50,7 +50,9 @@ def findings(grid: Grid, records: Records, tables: list[dict], flips: pd.DataFra
     """
     where = measured_on(grid)
     if not tables:
-        return Findings("Nothing is trained in this grid: it measures how well models are aligned with tasks.", [], where)
+        return Findings(
+            "Nothing is trained in this grid: it measures how well models are aligned with tasks.", [], where
+        )
     rows = list(each_once(tables).values())
     tested = [row for row in rows if row.claim != STATED and raw(row) not in ("missing", "not testable")]
     firm = [row for row in tested if stands(row)]
@@ -101,7 +103,7 @@ def flip_sentences(flips: pd.DataFrame) -> list:
     for row in kinds["from"]:
         at = f"{row.flip:.2f} [{row.low:.2f}, {row.high:.2f}]"
         said.append(
-            [("Training with ", False), (label(row.arm), True), (f" recovers more than half of what standard RL gains above an alignment of ", False),
+            [("Training with ", False), (label(row.arm), True), (" recovers more than half of what standard RL gains above an alignment of ", False),
              (at, True), (", and less than half below.", False)]
         )  # fmt: skip
     if rows := kinds["everywhere"]:
@@ -133,7 +135,19 @@ def kind_of(row: Any) -> str:
 
 
 def _with(rows: list, last: str, verb: str) -> list[tuple[str, bool]]:
-    return [("Training with ", False), (joined([label(row.arm) for row in rows], last), True), (verb, False)]
+    return [("Training with ", False), (joined(_names([label(row.arm) for row in rows]), last), True), (verb, False)]
+
+
+def _names(labels: list[str]) -> list[str]:
+    """An arm and the same as released are one name.
+
+    >>> _names(["negatives only", "negatives only, as released"])
+    ['negatives only (also as released)']
+    """
+    released = ", as released"
+    both = {name for name in labels if f"{name}{released}" in labels}
+    kept = [name for name in labels if name.removesuffix(released) not in both or name in both]
+    return [f"{name} (also as released)" if name in both else name for name in kept]
 
 
 def count_sentences(rows: list) -> list:
@@ -145,7 +159,9 @@ def count_sentences(rows: list) -> list:
         failed = sum(stands(row) and raw(row) == "fails" for row in these)
         words = f" recovers more than half of what standard RL gains in {held} of {count(len(these), 'pair')}, less in {failed}"
         words += f"; {len(these) - held - failed} undecided." if held + failed < len(these) else "."
-        said.append([("Training with ", False), (label(CLAIMS[claim].arm if claim in CLAIMS else claim), True), (words, False)])
+        said.append(
+            [("Training with ", False), (label(CLAIMS[claim].arm if claim in CLAIMS else claim), True), (words, False)]
+        )
     return said
 
 
@@ -165,7 +181,9 @@ def against_the_paper(rows: list) -> list[tuple[str, bool]]:
     if not firm:
         return []
     against = sum(raw(row) != row.predicted for row in firm)
-    words = f" of {count(len(firm), 'verdict')} that stand after Holm's correction contradict the paper (arXiv 2508.21188)."
+    words = (
+        f" of {count(len(firm), 'verdict')} that stand after Holm's correction contradict the paper (arXiv 2508.21188)."
+    )
     return [(f"{against}", True), (words, False)]
 
 

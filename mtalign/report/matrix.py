@@ -6,7 +6,6 @@ it tells when it has the focus or the pointer is all in its text, so that it wor
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,18 +62,21 @@ def strip(table: dict) -> Strip:
     claims = []
     for claim in table["claims"]:
         name = label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
-        claims.append((name, [(head, [_cell(table["cells"].get((pair, claim))) for pair in row]) for head, row in rows]))
+        claims.append(
+            (name, [(head, [_cell(table["cells"].get((pair, claim))) for pair in row]) for head, row in rows])
+        )
     return Strip(table["title"], table["seeds"], corner, heads, claims, by_task)
 
 
 def apart(names: list[str]) -> tuple[str, list[str]]:
-    """What names have in common up to a hyphen, and what tells them apart.
+    """What names have in common up to the last hyphen, and what tells them apart.
 
     >>> apart(["dose-0.04", "dose-0.10"]), apart(["a", "b"])
     (('dose', ['0.04', '0.10']), ('', ['a', 'b']))
     """
-    common, hyphen, _ = os.path.commonprefix(names).rpartition("-")
-    return common, [name.removeprefix(common + hyphen) for name in names]
+    stems = {name.rpartition("-")[0] for name in names}
+    common = stems.pop() if len(stems) == 1 else ""
+    return common, [name.removeprefix(f"{common}-") for name in names] if common else names
 
 
 def _strength(table: dict) -> Callable[[str], tuple[float, str]]:
@@ -99,7 +101,9 @@ def short(name: str, others: list[str]) -> str:
 
 
 def _pair(pair: tuple[str, str], models: list[str], tasks: list[str]) -> str:
-    parts = [short(pair[0], models)] * (len(models) > 1) + [short(pair[1], tasks)] * (len(tasks) > 1 or len(models) == 1)
+    parts = [short(pair[0], models)] * (len(models) > 1) + [short(pair[1], tasks)] * (
+        len(tasks) > 1 or len(models) == 1
+    )
     return ", ".join(parts)
 
 

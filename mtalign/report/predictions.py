@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mtalign.claims.predictions import KIND, judge_paired
 from mtalign.claims.verdicts import CLAIMS
-from mtalign.notebook.palette import label
 from mtalign.notebook.pages import Page
+from mtalign.notebook.palette import label
 from mtalign.report.findings import each_once
 from mtalign.report.words import raw, stands
 
