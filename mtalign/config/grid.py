@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mtalign.config.run import Run, make_run
 MAX_RUNS = 20_000  # of a grid, unless a person asks for more: the studies here have some 1,300
 LONGEST_NAME = 200  # of a model, task or arm: a file system takes 255 for a record
 ARM_NAME = re.compile(r"[A-Za-z0-9]\w*(?:[.-]\w+)*", re.ASCII)
+AXES = {"title", "model", "task", "arm", "seed"}  # what stands in the section `grid`, and nowhere else
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def load_grid(path: str | Path) -> Grid:
     path = Path(path)
     content = _mapping(path, "", read_yaml(path), {"grid", "fixed", "arms", "notebooks", "resources"})
     fixed = _mapping(path, "fixed", content.get("fixed") or {}, None)
-    if wrong := set(fixed) & {"model", "task", "arm", "seed"}:
+    if wrong := set(fixed) & AXES:
         raise ConfigError(f"{path}: fixed.{min(wrong)}: belongs in grid")
     own = _mapping(path, "arms", content.get("arms") or {}, None)
     for name, settings in own.items():
@@ -174,7 +176,7 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
     for model, task in pairs:
         for arm in arms:
             if arm not in table:
-                raise ConfigError(f"{where}: grid.arm: unknown arm {arm!r}; known: {', '.join(table)}")
+                raise ConfigError(f"{where}: grid.arm: unknown arm {arm!r}; {_hint(arm, table)}")
             for seed in seeds:
                 values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seed}
                 run = make_run(where, values)
@@ -185,10 +187,32 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
     return sorted(runs, key=lambda run: len(run.needs))
 
 
+def _hint(name: str, table: dict[str, dict]) -> str:
+    """What to write instead of an arm that there is not: the arm with a reward of this name, the nearest name, or any of all.
+
+    >>> _hint("ground_truth", ARMS), _hint("majority_votes", {"majority_vote": {}, "nsr": {}})
+    ('ground_truth is a reward, and the arm with it is standard', 'nearest: majority_vote; known: majority_vote, nsr')
+    """
+    if arms := [arm for arm, own in table.items() if own.get("reward", "ground_truth") == name and arm != "base"]:
+        return f"{name} is a reward, and the arm with it is {arms[0]}"
+    near = get_close_matches(name, table, 1, 0.6)
+    return f"{'nearest: ' if near else ''}{''.join(near)}{'; ' if near else ''}known: {', '.join(table)}"
+
+
+def _section(key: str) -> str | None:
+    """The section of a grid file that a key belongs in; None for one that there is nowhere."""
+    sections = {"grid": AXES, "notebooks": {"each", "final"}}
+    sections |= {"fixed": {f.name for f in fields(Run)}, "resources": {f.name for f in fields(Resources)}}
+    return next((section for section, keys in sections.items() if key in keys), None)
+
+
 def _mapping(path, key: str, value, known: set[str] | None) -> dict:
     """The value, checked to be a mapping from names to values, of the known names where there are such."""
     where = f"{path}: {key}" if key else f"{path}"
     if message := mismatch(value, dict):
         raise ConfigError(f"{where}: {message}")
+    for name in value if known is not None else ():
+        if name not in known and isinstance(name, str) and (section := _section(name)):
+            raise ConfigError(f"{where}: {name}: unknown key; it belongs in {section}")
     check_keys(where, value, sorted(known) if known is not None else [name for name in value if isinstance(name, str)])
     return value

@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 import PIL.Image
-from tqdm import tqdm
 
 from mtalign.config import paths
+from mtalign.config.bar import bar
 from mtalign.config.errors import in_one_line
 from mtalign.notebook.pages import Page
 from mtalign.runs.worker import end_with, unheard
@@ -50,11 +50,11 @@ def execute_notebooks(books: list[Page], evidence: str, out: Path, workers: int)
     try:
         with unheard():
             futures = {pool.schedule(execute, args=(page, out.resolve(), wanted[page.stem])): page for page in todo}
-        with tqdm(total=len(todo), desc="notebooks", unit="notebook") as bar:
+        with bar(total=len(todo), desc="notebooks", unit="notebook") as shown:
             while futures:
                 for future in wait(futures, return_when=FIRST_COMPLETED).done:
                     page = futures.pop(future)
-                    bar.update()
+                    shown.update()
                     reason = repr(future.exception()) if future.exception() else future.result()
                     if reason:
                         broken[page.stem] = reason

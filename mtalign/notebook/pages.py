@@ -50,12 +50,15 @@ def check_notebooks(grid: Grid, path: str | Path) -> None:
 
 
 def grid_of(out: Path) -> Grid:
-    """The grid that a study's output folder was made from.
+    """The grid that a study's output folder was made from; its models need not be at hand to read what came out.
 
     Raises:
         ConfigError: `out` is not the output folder of a study.
     """
-    return open_grid(kept_grid(out), planned=True)
+    path = kept_grid(out)
+    grid = load_grid(path)
+    check_notebooks(grid, path)
+    return grid
 
 
 def find_notebook(name: str, where="notebooks") -> Path:

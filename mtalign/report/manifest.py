@@ -32,7 +32,11 @@ def files(out: Path) -> list[str]:
 def write_manifests(out: Path) -> None:
     """Writes the list of the report's files, and that of the pages of runs where there are any."""
     for folder in (out, out / "runs"):
-        if folder.is_dir():
+        if folder != out and not any(folder.glob("*.html")):  # pages of runs are not made, or no longer
+            (folder / NAME).unlink(missing_ok=True)
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        else:
             lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in files(folder)]
             write_whole(folder / NAME, "".join(lines))
 

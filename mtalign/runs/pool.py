@@ -10,8 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
-from tqdm import tqdm
 
+from mtalign.config.bar import bar
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
 from mtalign.records.store import Records
@@ -119,7 +119,7 @@ class Progress:
         self.bar = None
         if missing:
             form = "{desc} |{bar}| {percentage:3.0f}%  {elapsed} elapsed, {remaining} left"
-            self.bar = tqdm(total=sum(map(self._cost, missing)), bar_format=form)
+            self.bar = bar(total=sum(map(self._cost, missing)), bar_format=form)
 
     @staticmethod
     def _cost(run: Run) -> int:

@@ -14,13 +14,15 @@ import PIL.Image
 from mtalign.config.errors import in_one_line
 from mtalign.config.grid import Grid, kept_grid
 from mtalign.notebook.pages import pages
+from mtalign.report import made
 from mtalign.report.manifest import PASSING, files
 from mtalign.report.site import make_report
 
 PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
-PASSES = re.compile(  # what a page says of the machine and the command that made it, and its stamp over all of it
-    r", [0-9]+ s for this command|<li>Commit: [^<]{0,200}</li>|<meta name=\"mtalign\" content=\"[^\"<>]*\">"
-)
+STAMP = re.compile(r'<meta name="mtalign" content="[^"<>]*">')  # over all of the page, pictures too
+OF_A_STUDY = {  # files beside notebooks, records and the grid
+    "index.html", "predictions.html", "runs.html", "runs.csv", "headline.png", "dose_response.png", made.FILE,
+}  # fmt: skip
 TOLERANCE = 2.0  # of 255, in the mean over a picture: other versions of fonts draw letters a little differently
 
 
@@ -29,18 +31,16 @@ def wrong_again(out: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder)
         (again / "records").symlink_to((out / "records").resolve(), target_is_directory=True)
-        for source in (kept_grid(out), *out.glob("[!.]*.ipynb")):
+        for source in (kept_grid(out), *out.glob("[!.]*.ipynb"), *out.glob(made.FILE)):
             (again / source.name).write_bytes(source.read_bytes())
         try:
-            make_report(again)
+            make_report(again, run_pages=(out / "runs").is_dir())
         except Exception as error:  # whatever a record or a notebook holds
             return {"pages": f"cannot be made again: {in_one_line(error)}"}
-        made = [p for p in again.rglob("*") if p.suffix in (".html", ".png", ".csv", ".css") and p.is_file()]
+        drawn = [p for p in again.rglob("*") if p.suffix in (".html", ".png", ".csv", ".css") and p.is_file()]
         wrong = {}
-        for path in sorted(made):
+        for path in sorted(drawn):
             name = path.relative_to(again)
-            if name.parts[0] == "runs" and not (out / "runs").is_dir():
-                continue
             if not (out / name).is_file():
                 wrong[f"{name}"] = "missing"
             elif not _alike(out / name, path):
@@ -56,7 +56,7 @@ def _alike(found: Path, again: Path) -> bool:
         return _same_picture(one, other)
     if found.suffix != ".html":
         return False
-    texts = [PASSES.sub("", content.decode(errors="replace")) for content in (one, other)]
+    texts = [STAMP.sub("", content.decode(errors="replace")) for content in (one, other)]
     pictures = [PICTURE.findall(text) for text in texts]
     if PICTURE.sub("", texts[0]) != PICTURE.sub("", texts[1]) or len(pictures[0]) != len(pictures[1]):
         return False
@@ -73,12 +73,11 @@ def _same_picture(one: bytes, other: bytes) -> bool:
 
 def unknown_files(out: Path, grid: Grid) -> dict[str, str]:
     """Files that no study of this grid makes: such a page could pose as one of ours."""
-    made = {f"{page.stem}.{kind}" for page in pages(grid) for kind in ("ipynb", "html")} | PASSING
-    made |= {"index.html", "runs.html", "runs.csv", "headline.png", "dose_response.png", kept_grid(out).name}
+    ours = {f"{page.stem}.{kind}" for page in pages(grid) for kind in ("ipynb", "html")} | PASSING | OF_A_STUDY
     wrong = {}
     for name in files(out):
         is_record = name.startswith("records/") and name.count("/") == 1 and name.endswith(".json")
-        if name not in made and not is_record:
+        if name not in {*ours, kept_grid(out).name} and not is_record:
             wrong[name] = "a second grid file" if name.endswith(".grid.yaml") else "is not of this study"
     runs = {"style.css", *PASSING, *(f"{run.run_id}.html" for run in grid.runs)}
     for path in (out / "runs").rglob("*"):
