@@ -6,6 +6,7 @@ import errno
 import json
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -13,9 +14,11 @@ from mtalign.cli.lists import list_
 from mtalign.cli.models import diagnose, preflight
 from mtalign.cli.places import GRID, grid_file, init
 from mtalign.cli.reports import as_json, diff, report, status, verify
+from mtalign.cli.stopping import Stop
 from mtalign.config.errors import ConfigError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # full, over a quota or limit, read-only
+LONGEST = 1500  # characters of the one line; names in it are not ours
 FOLDER = click.Path(path_type=Path)
 
 
@@ -167,8 +170,14 @@ for command in (status, report, diff, verify, diagnose, preflight, list_, init):
 
 def main() -> None:
     """Runs the command; bad input is one line on standard error and exit status 2."""
+    with Stop() as stop:
+        status = _run(stop)
+    sys.exit(status or 0)
+
+
+def _run(stop: Stop) -> int:
     try:
-        status = cli(standalone_mode=False)
+        return cli(standalone_mode=False)
     except ConfigError as error:
         _stop(str(error), 2)
     except click.ClickException as error:
@@ -178,10 +187,10 @@ def main() -> None:
             raise
         _stop(f"{error.filename or 'disk'}: {error.strerror}; what is finished is kept", 1)
     except (KeyboardInterrupt, click.Abort):
-        _stop("stopped; what is finished is kept", 130)
-    sys.exit(status or 0)
+        _stop("stopped; what is finished is kept", stop.status)
 
 
-def _stop(message: str, status: int) -> None:
-    print(f"mtalign: {' '.join(message.split())}", file=sys.stderr)
+def _stop(message: str, status: int) -> NoReturn:
+    shown = "".join(sign if sign.isprintable() else "?" for sign in " ".join(message.split()))
+    print(f"mtalign: {shown if len(shown) <= LONGEST else shown[:LONGEST] + '...'}", file=sys.stderr)
     sys.exit(status)

@@ -45,16 +45,18 @@ def status(folder: Path, watch: bool, as_json: bool) -> int:
 
 @click.command()
 @click.argument("folder", type=FOLDER)
-def report(folder: Path) -> int:
-    """Make the HTML report of a study again, from its executed notebooks and records.
+@click.option("--run-pages", is_flag=True, help="Make a page for each run, too: its curves and ten completions.")
+def report(folder: Path, run_pages: bool) -> int:
+    """Make the HTML report of a study again, from its executed notebooks and records; its models need not be at hand.
 
     \b
-    Example:
+    Examples:
       mtalign report reports/quick
+      mtalign report reports/quick --run-pages     reports/quick/runs.html then leads to a page for each run
     """
     from mtalign.report.site import make_report
 
-    click.echo(f"report: {make_report(folder)}")
+    click.echo(f"report: {make_report(folder, run_pages=run_pages)}")
     return 0
 
 

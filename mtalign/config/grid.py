@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from math import prod
 from pathlib import Path
-
-import yaml
 
 from mtalign.config.arms import ARMS
 from mtalign.config.errors import ConfigError, ResourcesError, check_keys, mismatch
+from mtalign.config.reading import read_yaml
 from mtalign.config.resources import Resources, batches, make_resources
 from mtalign.config.run import Run, make_run
 
+MAX_RUNS = 20_000  # of a grid, unless a person asks for more: the studies here have some 1,300
+LONGEST_NAME = 200  # of a model, task or arm: a file system takes 255 for a record
+ARM_NAME = re.compile(r"[A-Za-z0-9]\w*(?:[.-]\w+)*", re.ASCII)
 AXES = {"title", "model", "task", "arm", "seed"}  # what stands in the section `grid`, and nowhere else
 
 
@@ -73,20 +78,19 @@ def load_grid(path: str | Path) -> Grid:
         ConfigError: the file cannot be read, or a key, type, value or combination is wrong.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    content = _mapping(path, "", content, {"grid", "fixed", "arms", "notebooks", "resources"})
+    content = _mapping(path, "", read_yaml(path), {"grid", "fixed", "arms", "notebooks", "resources"})
     fixed = _mapping(path, "fixed", content.get("fixed") or {}, None)
     if wrong := set(fixed) & AXES:
         raise ConfigError(f"{path}: fixed.{min(wrong)}: belongs in grid")
     own = _mapping(path, "arms", content.get("arms") or {}, None)
     for name, settings in own.items():
+        if (
+            not isinstance(name, str) or len(name) > 60 or not ARM_NAME.fullmatch(name)
+        ):  # it stands in names of files and on pages
+            raise ConfigError(f"{path}: arms: {name!r:.70}: expected a name of letters, digits, _ and - (at most 60)")
         _mapping(path, f"arms.{name}", settings, None)
     axes = content.get("grid")
+    _check_count(path, axes)
     if isinstance(axes, dict) and axes and all(isinstance(value, dict) for value in axes.values()):
         blocks = {str(name): _block(path, f"grid.{name}", block, fixed, own) for name, block in axes.items()}
     else:
@@ -103,6 +107,19 @@ def load_grid(path: str | Path) -> Grid:
             )
     resources = _resources(path, content, [run for block in blocks.values() for run in block.runs if run.max_steps])
     return Grid(path.stem.removesuffix(".grid"), blocks, fixed, own, each, final, resources)
+
+
+def _check_count(path: Path, axes) -> None:
+    """Counts before anything is expanded, so that a slip of the finger is said at once."""
+    blocks = [axes] if not isinstance(axes, dict) or "model" in axes else list(axes.values())
+    lists = [[b.get(key) for key in ("model", "task", "arm", "seed")] for b in blocks if isinstance(b, dict)]
+    number = sum(prod(len(values) for values in axis) for axis in lists if all(isinstance(v, list) for v in axis))
+    given = os.environ.get("MTALIGN_MAX_RUNS", "")
+    most = int(given) if given.isdecimal() and len(given) < 12 else MAX_RUNS
+    if number > most:
+        raise ConfigError(
+            f"{path}: grid: {number} runs are more than {most}; if that is meant, set MTALIGN_MAX_RUNS={number}"
+        )
 
 
 def _resources(path: Path, content: dict, trained: list[Run]) -> Resources:
@@ -132,13 +149,20 @@ def _block(path: Path, where: str, axes, fixed: dict, own: dict) -> Block:
         if not isinstance(values, list) or not values:
             raise ConfigError(f"{path}: {where}.{key}: expected a list with at least one entry, got {values!r}")
         for value in values:
-            if message := mismatch(value, kind):
+            if message := mismatch(value, kind) or _odd(value):
                 raise ConfigError(f"{path}: {where}.{key}: {message}")
         if len(set(values)) < len(values):
             raise ConfigError(f"{path}: {where}.{key}: an entry is there twice")
     pairs = [(model, task) for model in axes["model"] for task in axes["task"]]
     runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed, own)
     return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs)
+
+
+def _odd(value) -> str | None:
+    """What is wrong with a name that no model, task or arm can have; None where nothing is."""
+    if isinstance(value, str) and (len(value) > LONGEST_NAME or not value.isprintable() or not value):
+        return f"expected a printable name of at most {LONGEST_NAME} characters, got {value!r:.60}"
+    return None
 
 
 def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | None = None) -> list[Run]:

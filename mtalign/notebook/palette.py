@@ -1,4 +1,4 @@
-"""One name and one colour for each arm and verdict, the same in all pictures and pages."""
+"""One name, one colour, one marker and one dash for each arm and verdict, the same in all pictures, tables and pages."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ LABELS = {
     "incorrect": "incorrect reward",
     "inverted": "inverted reward",
     "format_only": "format reward",
-    "majority_vote": "majority vote\n(test-time RL)",
+    "majority_vote": "majority vote",
     "entropy": "entropy reward",
     "one_shot": "one example",
     "k_shot": "few examples",
-    "nsr": "negative\nsamples",
-    "psr": "positive\nsamples",
-    "w_reinforce": "weighted\nREINFORCE",
-    "nsr_released": "negative samples\n(as released)",
-    "psr_released": "positive samples\n(as released)",
-    "random_gated": "random reward\n(as released)",
-    "incorrect_released": "incorrect reward\n(as released)",
-    "format_one_line": "format reward\n(as released)",
-    "standard_refill": "standard RL, refill\n(as released)",
-    "entropy_token": "entropy reward\n(of each token)",
-    "entropy_sequence": "entropy reward\n(of the whole)",
+    "nsr": "negatives only",
+    "psr": "positives only",
+    "w_reinforce": "weighted REINFORCE",
+    "nsr_released": "negatives only, as released",
+    "psr_released": "positives only, as released",
+    "random_gated": "random reward, as released",
+    "incorrect_released": "incorrect reward, as released",
+    "format_one_line": "format reward, as released",
+    "standard_refill": "standard RL, refill as released",
+    "entropy_token": "entropy reward, each token",
+    "entropy_sequence": "entropy reward, whole answer",
     "entropy_direct": "entropy as loss",
 }
 
@@ -43,16 +43,43 @@ PALETTE = {
 }  # fmt: skip
 
 
+MARKERS = "osD^vP*X<>ph8d"  # of arms in the order of `LABELS`, and again: with the dashes no two arms are alike in grey
+DASHES = ["", (5, 1.5), (1.5, 1.2), (6, 1.5, 1.5, 1.5), (3, 1, 1, 1, 1, 1)]
 VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D"}  # markers
 
 
 def label(arm: str) -> str:
-    """What readers call the arm.
+    """What readers call the arm; a variant of a known arm is called after it.
 
-    >>> label("base"), label("my_arm")
-    ('before RL', 'my arm')
+    >>> label("base"), label("my_arm"), label("one_shot_median"), label("random_on_policy")
+    ('before RL', 'my arm', 'one example, median', 'random reward, on policy')
     """
-    return LABELS.get(arm, arm.replace("_", " "))
+    if arm in LABELS:
+        return LABELS[arm]
+    stems = [name for name in LABELS if arm.startswith(f"{name}_")]
+    if not stems:
+        return arm.replace("_", " ")
+    stem = max(stems, key=len)
+    return f"{LABELS[stem]}, {arm.removeprefix(stem + '_').replace('_', ' ')}"
+
+
+def style(arm: str, arms: list[str]) -> tuple[str, tuple | str]:
+    """The marker and the dash of an arm, by which it is told from the others without colour.
+
+    Args:
+        arms: all arms of the picture; those of one's own get what is left, in their order.
+
+    >>> style("standard", ["standard"])[0], style("mine", ["standard", "mine"])[0]
+    ('s', 'o')
+    """
+    known = list(LABELS)
+    own = [name for name in arms if name not in LABELS]
+    place = known.index(arm) if arm in LABELS else len(known) + own.index(arm)
+    if arm not in LABELS:
+        taken = {style(name, arms)[0] for name in arms if name in LABELS}
+        free = [marker for marker in MARKERS if marker not in taken] or list(MARKERS)
+        return free[own.index(arm) % len(free)], DASHES[place % len(DASHES)]
+    return MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)]
 
 
 def task_colours(table: pd.DataFrame) -> dict:

@@ -17,7 +17,7 @@ from mtalign.config.run import Run
 from mtalign.records.store import Records
 from mtalign.runs.progress import State
 from mtalign.runs.provenance import refuse_stale
-from mtalign.runs.worker import compute_and_write, warm_up
+from mtalign.runs.worker import compute_and_write, unheard, warm_up
 
 DEATHS = 2  # of its worker process (for want of memory, or killed) that a run survives: it is begun again
 
@@ -61,7 +61,8 @@ def complete(
             for run in _ready(waiting, running)[: workers - len(running)]:
                 waiting.remove(run)
                 arguments = (run, records.folder, resources, progress.state.progress(run))
-                running[pool.schedule(compute_and_write, args=arguments)] = run
+                with unheard():  # the first call starts the processes
+                    running[pool.schedule(compute_and_write, args=arguments)] = run
             progress.show(list(running.values()))
             for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
                 run = running.pop(future)
