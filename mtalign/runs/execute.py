@@ -55,7 +55,7 @@ def execute(
         "style": run.style,
         "shown": demonstrations(task),
     }
-    record: dict = {"status": "finished", "chance": task.chance}
+    record: dict = {"status": "finished", "chance": task.single_answer}
     if run.max_steps == 0:
         record["train"] = {"num_samples": run.num_samples, "correct": [], "answers": []}
         with precision:
