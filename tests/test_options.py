@@ -1,12 +1,17 @@
 """Chance reads the prompt: no blind reader of any task does better than its chance says."""
 
+import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mtalign.claims.verdicts import STRONG, alignment
 from mtalign.config.errors import ConfigError
+from mtalign.notebook import conclusions
+from mtalign.records.tables import named
 from mtalign.tasks import MICRO, REAL, load_task
 from mtalign.tasks.options import naming_rate, plain
 
@@ -83,3 +88,36 @@ def test_a_task_of_ones_own_whose_answers_stand_in_the_prompt_is_found_out(tmp_p
     task = load_task(f"jsonl:{file}")
     assert task.chance == pytest.approx(1 / 3) and task.chance_is == "estimated"  # "Is" is a capitalised word, too
     assert naming_rate([("3 or 4?", "-3")]) == 0
+
+
+def small_base(task):
+    """The record of the untrained SmolLM2 on that task, of the committed grid."""
+    folder = Path(__file__).parents[1] / "reports/small/records"
+    found = [json.loads(p.read_text()) for p in folder.glob("*.base.*.json")]
+    found = [record for record in found if record["config"]["task"] == task]
+    if not found:
+        pytest.skip("the committed small grid is not here")
+    return found[0]
+
+
+def test_naming_a_person_of_the_question_is_no_alignment():
+    pytest.importorskip("reasoning_gym")
+    record = small_base(NEEDLE.format(2, 3, 400))
+    task, after = load_task(record["config"]["task"]), record["after"]
+    people = [
+        {w.strip(".") for w in e.prompt.split() if w[0].isupper() and w != "Who" and w != "Reply"} for e in task.eval
+    ]
+    shown = [sum(n for a, n in votes.items() if a in p) for votes, p in zip(after["answers"], people, strict=False)]
+    assert named(record) == pytest.approx(sum(shown) / (40 * 16), abs=0.03)  # counted in another way
+    guessing = 1 - (1 - named(record) * np.array([1 / len(e.options) for e in task.eval[:40]])) ** 4
+    pass_at_4 = 1 - np.mean([np.prod([(16 - c - i) / (16 - i) for i in range(4)]) for c in after["correct"]])
+    found = alignment(record)
+    assert found.value == pytest.approx((pass_at_4 - guessing.mean()) / (1 - guessing.mean()), abs=1e-9)
+    assert found.high < STRONG and found.low < 0 < found.value  # it had been called strong, 0.62
+    said = conclusions.alignment([record]).data
+    assert "weak" in said and "name an option" in said and "right 0.42 of the time, the model 0.29" in said
+
+
+def test_chance_is_that_of_the_task_whatever_an_old_record_says():
+    record = small_base(NEEDLE.format(2, 3, 400))
+    assert alignment(record | {"chance": 0.9}) == alignment(record)

@@ -69,7 +69,7 @@ def fake_hub(monkeypatch):
         return ROWS[path, name, split]
 
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
-    caches = (benchmarks._load, registry._load, registry._load_group)
+    caches = (benchmarks._load, registry._load_joined, registry._load_group)
     for cache in caches:
         cache.cache_clear()
     yield
