@@ -7,6 +7,7 @@ import pytest
 
 matplotlib.use("Agg")
 
+from mtalign.claims.untrained import FROM_BASE
 from mtalign.config.arms import ARMS
 from mtalign.notebook.figures import (
     accuracy_bars,
@@ -34,8 +35,8 @@ SHARES = pd.DataFrame(
 
 
 def test_every_arm_has_a_colour_and_a_name_of_its_own():
-    assert set(PALETTE) == set(ARMS) == set(LABELS)
-    assert len(set(PALETTE.values())) == len(ARMS)
+    assert set(PALETTE) == {*ARMS, *FROM_BASE} == set(LABELS)
+    assert len(set(PALETTE.values())) == len(ARMS) + len(FROM_BASE)
 
 
 def test_bars_end_where_accuracies_end_and_wear_their_arms_colours():

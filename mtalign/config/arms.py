@@ -7,6 +7,9 @@ import typing
 # An arm is a name for a (reward, subset, objective) triple and its own settings.
 ARMS: dict[str, dict] = {
     "base": {"max_steps": 0},  # before RL: evaluated, not trained
+    "temperature_0.3": {"max_steps": 0, "temperature": 0.3},  # the same, asked in another way
+    "temperature_0.5": {"max_steps": 0, "temperature": 0.5},
+    "temperature_0.7": {"max_steps": 0, "temperature": 0.7},
     "standard": {},  # RL with verifiable rewards, GRPO
     "random": {"reward": "random"},
     "incorrect": {"reward": "incorrect"},
