@@ -203,3 +203,4 @@ REWARDS: dict[str, Callable[..., list]] = {
     "entropy_sequence": entropy_sequence,
     "constant": constant,
 }
+NEEDS_GROUP = ("majority_vote", "random", "random_gated")  # rewards that depend on the place in the group
