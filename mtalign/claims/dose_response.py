@@ -159,14 +159,14 @@ def _drawn(these: pd.DataFrame, measure: str) -> np.ndarray:
 
 
 def predictors(table: pd.DataFrame) -> pd.DataFrame:
-    """How well each measure of alignment predicts each arm's recovered share.
+    """How well each measure of alignment predicts each trained arm's recovered share.
 
     Returns:
         Columns arm, measure, rank_correlation (Spearman's, over pairs) with low and high, and error: the mean absolute
         error on each task of the best non-decreasing curve fitted on the other tasks. Best measure first, for each arm.
     """
     names = [c for c in table.columns if c == "greedy" or "@" in c]
-    rows = []
+    table, rows = table[table["runs"] > 0], []
     for arm, these in table.groupby("arm", sort=False):
         draws = np.stack(these["draws"])  # (pairs, draws)
         for name in names:

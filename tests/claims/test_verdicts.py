@@ -124,7 +124,7 @@ def test_an_arm_whose_rewards_never_differ_had_no_signal():
 
 
 def test_the_committed_format_rewards_are_not_testable():
-    folder = Path(__file__).parents[1] / "reports/study/records"
+    folder = Path(__file__).parents[2] / "reports/study/records"
     found = [json.loads(p.read_text()) for p in folder.glob("dose-0.04.ordering.format_only.*.json")]
     if not found:
         pytest.skip("the committed study is not here")
