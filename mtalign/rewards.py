@@ -4,17 +4,23 @@ trl calls a reward with one entry per completion, completions of the same prompt
 column of the data set as a keyword. Used here: `answer` (the truth), and where present `kind` (of grading), `seed`,
 `row` and `copy` (which row of the data set, and which copy of it, so that copies of one prompt stay separate groups) and `label` (a given label).
 Each returns one float per completion, or None for one that cannot be scored.
+
+Without a column `kind` it is guessed from `answer`: `math` for a number or LaTeX, else `exact`; an answer then counts in
+`<answer>`, `\\boxed{}`, after `####` and after "the answer is" (`grading.forms`). Where no completion of a batch holds any,
+every reward is the same and nothing is learned: a warning says so, once.
 """
 
 from __future__ import annotations
 
 import random as _random
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from itertools import groupby
 
-from mtalign.grading.answers import grade, text_of, vote
+from mtalign.grading.answers import extract, grade, text_of, vote
+from mtalign.grading.forms import as_graded
 
 FORMAT = re.compile(r"\s*<think>(?:(?!</?think>).)*</think>\s*<answer>(?:(?!</?answer>).)*\S\s*</answer>\s*", re.DOTALL)
 
@@ -25,8 +31,8 @@ def ground_truth(prompts=None, completions=(), *, answer, kind=None, **_) -> lis
     >>> ground_truth(completions=["<answer>7</answer>", "<answer>8</answer>"], answer=["7", "7"])
     [1.0, 0.0]
     """
-    kinds = kind or ["exact"] * len(completions)
-    return [float(grade(text_of(c), a, k)) for c, a, k in zip(completions, answer, kinds, strict=True)]
+    texts, kinds = _read("ground_truth", completions, kind, answer)
+    return [float(grade(t, a, k)) for t, a, k in zip(texts, answer, kinds, strict=True)]
 
 
 def inverted(prompts=None, completions=(), *, answer, kind=None, **_) -> list[float]:
@@ -66,8 +72,8 @@ def incorrect(prompts=None, completions=(), label=None, kind=None, **_) -> list[
     """
     if label is None:
         raise ValueError("incorrect: the data set needs a column `label` with the wrong majority answer of each prompt")
-    kinds = kind or ["exact"] * len(completions)
-    return [float(vote(text_of(c), k) == wrong) for c, wrong, k in zip(completions, label, kinds, strict=True)]
+    texts, kinds = _read("incorrect", completions, kind, label)
+    return [float(vote(t, k) == wrong) for t, wrong, k in zip(texts, label, kinds, strict=True)]
 
 
 def format_only(prompts=None, completions=(), **_) -> list[float]:
@@ -80,7 +86,7 @@ def format_only(prompts=None, completions=(), **_) -> list[float]:
 
 
 def majority_vote(
-    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, kind=None, **_
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, kind=None, answer=None, **_
 ) -> list[float | None]:
     """1 where the answer is the majority's of its group, else 0: the reward of TTRL, Zuo et al. 2025 (arXiv 2504.16084, 3.1).
 
@@ -93,9 +99,10 @@ def majority_vote(
     >>> majority_vote(["p"] * 2, ["no", "answer"])
     [None, None]
     """
+    texts, kinds = _read("majority_vote", completions, kind, answer)
     rewards: list[float | None] = []
     for group in _groups(prompts, row, copy):
-        answers = [vote(text_of(completions[i]), kind[i] if kind else "exact") for i in group]
+        answers = [vote(texts[i], kinds[i]) for i in group]
         votes = Counter(a for a in answers if a is not None)
         if not votes:
             rewards += [None] * len(group)
@@ -191,6 +198,22 @@ def over_processes(reward: Callable[..., list]) -> Callable[..., list]:
         return reward(**columns)[state.process_index * share : (state.process_index + 1) * share]
 
     return gathered
+
+
+_WARNED: set[str] = set()  # rewards that have warned
+
+
+def _read(name: str, completions, kind, answer) -> tuple[list[str], list[str]]:
+    """The texts and kinds of a batch (`as_graded`); warns once for each reward where no completion holds an answer."""
+    texts, kinds = as_graded(completions, kind, answer)
+    if texts and name not in _WARNED and all(extract(t, k) is None for t, k in zip(texts, kinds, strict=True)):
+        _WARNED.add(name)
+        warnings.warn(
+            f"{name}: none of the {len(texts)} completions of this batch holds an answer, so that nothing is learned from"
+            " it; the prompt should ask for <answer>..</answer> (docs/own.md has an example)",
+            stacklevel=3,
+        )
+    return texts, kinds
 
 
 def _groups(prompts, row, copy=None) -> list[list[int]]:
