@@ -84,7 +84,10 @@ def diagnose(
             if batch := examples[start:end]:
                 texts = [render(tokenizer, e.prompt, known.instruction, budget.style, shown) for e in batch]
                 drawn = sample(loaded, tokenizer, texts, number, tokens, budget.seed + start, budget.temperature)
-                yield [tally(d, e.answer, e.kind or known.kind) for d, e in zip(drawn, batch, strict=True)]
+                yield [
+                    tally(d, e.answer, e.kind or known.kind, known.chance_of(e), e.options)
+                    for d, e in zip(drawn, batch, strict=True)
+                ]
 
     settings = {key: asdict(budget)[key] for key in ("temperature", "style", "seed")} | {"max_tokens": tokens}
     found: Card | None = None

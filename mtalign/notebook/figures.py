@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.verdicts import THRESHOLD
+from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.notebook.palette import VERDICTS, label, palette, style, task_colours
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
@@ -152,13 +152,18 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     axis.set(
         xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
     )
-    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [n.replace("_", " ") for n in names])
+    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [_arm_of(n) for n in names])
     axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
     counts = table["verdict"].value_counts()
     axis.set_title(", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts))
     figure.legend(loc="outside upper center", ncols=4)
     return figure
+
+
+def _arm_of(claim: str) -> str:
+    """What readers call the arm that a claim is about."""
+    return label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
 
 
 def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None = None) -> Figure:

@@ -52,7 +52,7 @@ def execute(
         record = _untrained(run)
     else:
         record = _trained(run, records, progress, resources, shared or records.folder.resolve().parent)
-    record = {"status": "finished", "chance": load_task(run.task).chance} | record
+    record = {"status": "finished", "chance": load_task(run.task).single_answer} | record
     if resources != Resources():
         shown = dataclasses.asdict(resources) | {"accelerate": Path(resources.accelerate).stem}
         record["resources"] = {key: value for key, value in shown.items() if value}
