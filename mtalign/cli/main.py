@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mtalign.cli.models import diagnose, list_, preflight
+from mtalign.cli.models import diagnose, list_, preflight, warm_up
 from mtalign.config.errors import ConfigError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # full, over a quota or limit, read-only
@@ -210,7 +210,7 @@ def build(what: str, seed: int, out: Path, workers: int) -> int:
     return 0
 
 
-for command in (diagnose, preflight, list_):
+for command in (diagnose, preflight, warm_up, list_):
     cli.add_command(command)
 
 

@@ -13,6 +13,7 @@ ARMS: dict[str, dict] = {
     "inverted": {"reward": "inverted"},
     "format_only": {"reward": "format_only"},
     "majority_vote": {"reward": "majority_vote"},
+    "shuffled_majority": {"reward": "shuffled_majority"},  # control: its rewards, given to others of the group
     "entropy": {"reward": "entropy"},  # mean log-probability of the sampled tokens, as the studied paper has it
     "entropy_token": {"reward": "entropy_token"},  # minus the mean entropy
     "entropy_sequence": {"reward": "entropy_sequence"},  # log-probability of the whole completion
@@ -32,13 +33,13 @@ ARMS: dict[str, dict] = {
 }
 
 Reward = typing.Literal[
-    "ground_truth", "random", "incorrect", "inverted", "format_only", "majority_vote", "entropy",
+    "ground_truth", "random", "incorrect", "inverted", "format_only", "majority_vote", "shuffled_majority", "entropy",
     "entropy_token", "entropy_sequence", "constant", "random_gated", "incorrect_released", "format_one_line",
 ]  # fmt: skip
 Subset = typing.Literal["full", "one_shot", "k_shot"]
 Objective = typing.Literal["grpo", "nsr", "psr", "w_reinforce", "nsr_released", "psr_released"]
 Refill = typing.Literal["none", "copies"]
-Style = typing.Literal["think", "direct"]
+Style = typing.Literal["think", "direct", "bare"]
 Rank = typing.Literal["best", "median", "worst"]
 Schedule = typing.Literal["constant", "constant_with_warmup", "cosine", "linear"]
 Loss = typing.Literal["dapo", "grpo", "bnpo", "dr_grpo"]  # how token losses are averaged, as trl calls it

@@ -13,6 +13,7 @@ from pathlib import Path
 from mtalign.config import plugins
 from mtalign.config.arms import Loss, Objective, Rank, Refill, Reward, Rollouts, Schedule, Style, Subset
 from mtalign.config.errors import ConfigError
+from mtalign.config.warm_up import KEPT_FOR_RUNS, is_warm_up, parse
 
 RECIPE = 1  # raised when the code changes what a run computes, so that older records are not found again
 
@@ -125,7 +126,11 @@ def file_name(name: str) -> str:
     ('dose-0.40', 'my-model-1', 'own.tasks-even')
     >>> file_name("org/name@1a2b"), file_name("rg:leg_counting?size=60")
     ('name-1a2b', 'rg-leg_counting-size-60')
+    >>> file_name("warm:smollm2-135m-instruct?dose=0.25&documents=64&seed=1&task=rg:leg_counting?size=600")
+    'smollm2-135m-instruct-dose-0.25-of-64-s1'
     """
+    if is_warm_up(name):
+        name = parse(name).short
     return re.sub(r"[^\w.-]", "-", Path(name).name)
 
 
@@ -173,7 +178,9 @@ def mismatch(value, kind) -> str | None:
 def _contradiction(run: Run) -> str | None:
     """What makes the run impossible, naming the key; None where it is possible."""
     batch, group, updates = run.generation_batch_size, run.num_generations, run.steps_per_generation
-    for key in ("learning_rate", "temperature", "max_grad_norm"):
+    if not 0 <= run.learning_rate < float("inf"):  # 0 is a control: nothing is learned
+        return f"learning_rate: expected 0 or more, got {run.learning_rate}"
+    for key in ("temperature", "max_grad_norm"):
         if not 0 < getattr(run, key) < float("inf"):
             return f"{key}: expected a positive number, got {getattr(run, key)}"
     positive = ("k", "train_prompts", "generation_batch_size", "steps_per_generation", "max_completion_length")
@@ -209,6 +216,8 @@ def _contradiction(run: Run) -> str | None:
         return f"k: one_shot has k = 1, got {run.k}; use k_shot"
     if not 0 <= run.random_probability <= 1:
         return f"random_probability: expected 0 to 1, got {run.random_probability}"
+    if is_warm_up(run.model) and parse(run.model).task == run.task and run.train_prompts > KEPT_FOR_RUNS:
+        return f"train_prompts: {run.train_prompts} would take in questions of the warm-up, which has those after the first {KEPT_FOR_RUNS}"
     if run.fast and run.lora_rank:
         return f"fast: works without LoRA, got lora_rank {run.lora_rank}"
     if run.reward.startswith("entropy") and run.objective != "grpo":

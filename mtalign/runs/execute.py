@@ -14,6 +14,7 @@ from mtalign.config import plugins
 from mtalign.config.errors import RunError
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
+from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.records.store import Records
 from mtalign.runs.progress import reporter
 from mtalign.runs.provenance import provenance
@@ -55,7 +56,7 @@ def execute(
         "style": run.style,
         "shown": demonstrations(task),
     }
-    record: dict = {"status": "finished", "chance": task.chance}
+    record: dict = {"status": "finished", "chance": task.chance} | _warm_up(run)
     if run.max_steps == 0:
         record["train"] = {"num_samples": run.num_samples, "correct": [], "answers": []}
         with precision:
@@ -85,7 +86,10 @@ def execute(
             model = model.to("cuda") if gpu else model
         else:
             rows = asked(run, tokenizer, rows)
+            start_weights = [p.detach().clone() for p in model.parameters()] if is_warm_up(run.model) else []
             trained = train(run, model, tokenizer, rows, progress, resources, checkpoints)
+            if start_weights:
+                record["displacement"] = displacement(start_weights, model)
         record |= trained
         if checkpoints:
             shutil.rmtree(checkpoints, ignore_errors=True)
@@ -100,6 +104,23 @@ def execute(
         record["resources"] = {key: value for key, value in shown.items() if value}
     own = {"plugins": found} if (found := plugins.digests(asdict(run))) else {}
     return record | own | {"seconds": round(time.perf_counter() - start, 2)} | provenance(run)
+
+
+def _warm_up(run: Run) -> dict:
+    """What the record says of the warm-up that the run started from: all runs of one checkpoint name the same weights."""
+    if not is_warm_up(run.model):
+        return {}
+    from mtalign.models.warm_up import facts
+
+    return {"warm_up": facts(parse(run.model))}
+
+
+def displacement(start: list, model) -> dict[str, float]:
+    """How far training moved the weights: the Euclidean length of the change, and of the weights before it."""
+    pairs = [(before, after.detach()) for before, after in zip(start, model.parameters(), strict=True)]
+    moved = sum(float((after - before).double().square().sum()) for before, after in pairs)
+    length = sum(float(before.double().square().sum()) for before, _ in pairs)
+    return {"moved": round(moved**0.5, 6), "length": round(length**0.5, 6)}
 
 
 def _finished(records: Records, run: Run) -> dict:

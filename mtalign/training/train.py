@@ -25,7 +25,8 @@ from mtalign.training.trainer import ArmTrainer
 ALL_REWARDS = REWARDS | {
     name: getattr(released, name) for name in ("random_gated", "incorrect_released", "format_one_line")
 }
-NEEDS_GROUP = ("majority_vote", "random", "random_gated")  # rewards that depend on the place in the group
+# rewards that depend on the place in the group
+NEEDS_GROUP = ("majority_vote", "shuffled_majority", "random", "random_gated")
 
 
 def grpo_config(run: Run, folder: str, resources: Resources | None = None, gpu: bool = False) -> GRPOConfig:
