@@ -1,6 +1,5 @@
 """The rules of the deciding experiment, on tables whose answer is known by hand."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -89,9 +88,3 @@ def test_power_tells_a_threshold_in_place_from_one_far_away():
     settings = {"slope": 60.0, "spread": 0.0, "registered": 0.137, "repeats": 3}
     assert registration.power(alignment, x50=0.13, **settings)["does not transfer"] == 0
     assert registration.power(alignment, x50=0.55, **settings)["does not transfer"] == 1
-
-
-def test_guessing_knows_how_many_names_stand_in_the_question():
-    pytest.importorskip("reasoning_gym")
-    chance = decide.guessing("rg:needle_haystack?min_num_statements=8&max_num_statements=10&size=600", 50)
-    assert set(np.round(1 / chance)) == {8, 9, 10}

@@ -18,9 +18,8 @@ from mtalign.claims.take_off import Crossing, crossing, rate, took_off
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
-from mtalign.models.warm_up import named
 from mtalign.records.store import Records
-from mtalign.records.tables import accuracies, grouped, truths, votes
+from mtalign.records.tables import accuracies, grouped, guess_rates, truths, votes
 from mtalign.tasks.registry import load_task
 
 FACTOR = 2.0  # how far from the registered value x50 may lie and still transfer
@@ -32,15 +31,15 @@ MEASURES = ("alignment", "accuracy", "greedy", "majority", "majority_gain", "mod
 Outcome = Literal["transfers", "does not transfer", "undecided"]
 
 
-def measured(base: dict, chance: np.ndarray) -> dict[str, float]:
+def measured(base: dict) -> dict[str, float]:
     """What predicts take-off, from the untrained model's record: the fixed list of the registration.
 
     Args:
         base: a finished record of the arm `base`, with at least `GROUP` samples a prompt.
-        chance: (P,) accuracy of guessing on each held-out prompt.
 
     Returns:
-        `alignment` (chance-corrected pass@4, the primary measure), `accuracy`, `greedy`, `majority` (maj@16),
+        `alignment` (the primary measure: pass@4, corrected for guessing as often as this model guesses), `accuracy`,
+        `greedy`, `majority` (maj@16),
         `majority_gain` (maj@16 - pass@1), `mode` (share of prompts whose most frequent answer is right, ties by their
         share) and `drift` (`replicator_drift`).
     """
@@ -51,7 +50,7 @@ def measured(base: dict, chance: np.ndarray) -> dict[str, float]:
     majority = float(maj_at_k_counts(given, right, GROUP, np.random.default_rng(0)).mean())
     accuracy = float(correct.mean() / number)
     return {
-        "alignment": float(np.mean([chance_corrected(p, c, 4) for p, c in zip(passed, chance, strict=True)])),
+        "alignment": float(chance_corrected(passed.mean(), guess_rates(base), 4)),
         "accuracy": accuracy,
         "greedy": float(np.mean(evaluation["greedy"])),
         "majority": majority,
@@ -82,14 +81,6 @@ def replicator_drift(votes: dict[str | None, int], right, draws: int = 400) -> f
     return float((share * (wins - (share * wins).sum()))[chosen].sum())
 
 
-def guessing(task: str, prompts: int) -> np.ndarray:
-    """(prompts,) how often an answer is right that names one of the question's options; where it lists none, the task's
-    chance level."""
-    found = load_task(task)
-    options = [len(named(found, example)) for example in found.eval[:prompts]]
-    return np.array([1 / n if n else found.chance for n in options])
-
-
 def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
     """A row for each arm of each checkpoint whose base and standard runs are finished.
 
@@ -105,8 +96,7 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
         base = accuracies(done["base"])
         standard = accuracies(done["standard"])
         gain = float(standard.mean() - base.mean())
-        chance = guessing(task, base.shape[1])
-        found = measured(done["base"][0], chance) | {"options": bool(chance.min() > load_task(task).chance)}
+        found = measured(done["base"][0]) | {"options": all(example.options for example in load_task(task).eval)}
         for arm, these in done.items():
             if arm == "base" or not these:
                 continue
