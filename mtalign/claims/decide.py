@@ -20,6 +20,7 @@ from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
 from mtalign.records.store import Records
 from mtalign.records.tables import accuracies, grouped, guess_rates, truths, votes
+from mtalign.stats import recovered
 from mtalign.tasks.registry import load_task
 
 FACTOR = 2.0  # how far from the registered value x50 may lie and still transfer
@@ -28,6 +29,7 @@ LOW = 0.03  # alignment up to which no majority may take off in half of the runs
 GROUP = 16  # votes: the group size of training
 REGISTERED = Path(__file__).with_name("registered.json")  # the micro study's x50, written by `registration`
 MEASURES = ("alignment", "accuracy", "greedy", "majority", "majority_gain", "mode", "drift")  # fixed: `measured`
+FREE = ("greedy", "majority")  # of these, what needs no training
 Outcome = Literal["transfers", "does not transfer", "undecided"]
 
 
@@ -86,7 +88,8 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
 
     Returns:
         Columns `model`, `task`, `dose`, `warm_seed`, those of `measured`, `arm`, `gain` (of standard RL, its mean over
-        seeds), `runs`, `taken` (of these, how many took off), `after` (mean accuracy), `after_by_seed`, `testable`.
+        seeds), `runs`, `taken` (of these, how many took off; one that diverged did not), `after` (mean accuracy),
+        `greedy_share` and `majority_share` (what each gives of that gain without training), `after_by_seed`, `testable`.
     """
     rows = []
     for (model, task), arms in grouped(runs, records).items():
@@ -97,17 +100,22 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
         standard = accuracies(done["standard"])
         gain = float(standard.mean() - base.mean())
         found = measured(done["base"][0]) | {"options": all(example.options for example in load_task(task).eval)}
+        free = {f"{name}_share": float(recovered(found[name], standard.mean(), base.mean())) for name in FREE}
         for arm, these in done.items():
             if arm == "base" or not these:
                 continue
             after = accuracies(these)
             taken = took_off(after, standard, base)
+            diverged = sum(r["status"] == "failed" and r["reason"].startswith("Diverged") for r in arms[arm])
             rows.append(
                 {"model": model, "task": task, **_dial(model), **found, "arm": arm}
-                | {"gain": gain, "runs": len(these), "taken": int(taken.sum()), "after": float(after.mean())}
+                | {"gain": gain, "runs": len(these) + diverged, "taken": int(taken.sum()), "after": float(after.mean())}
+                | free
                 | {"after_by_seed": after.mean(axis=1).round(4).tolist(), "testable": gain >= SMALLEST_GAIN}
             )
-    return pd.DataFrame(rows)
+    columns = ["model", "task", "dose", "warm_seed", *MEASURES, "options", "arm", "gain", "runs", "taken", "after"]
+    columns += [*(f"{name}_share" for name in FREE), "after_by_seed", "testable"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _dial(model: str) -> dict:
