@@ -64,7 +64,7 @@ def power(
     return {outcome: said[outcome] / repeats for outcome in ("transfers", "does not transfer", "undecided")}
 
 
-def design(repeats: int = 100) -> list[dict]:
+def design(repeats: int = 16) -> list[dict]:
     """Power of the planned design, before its runs: what the primary rule says where the truth is one of five.
 
     Checkpoints lie at 1/8, 1/3, 1, 2 and 4 times the registered x50, four each, up to a fifth around it. A steep slope takes
