@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from mtalign.claims.take_off import Crossing, crossing, rate, took_off
+from mtalign.claims.mixed_logit import Crossing, crossing
+from mtalign.claims.take_off import rate, took_off
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts

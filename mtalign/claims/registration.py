@@ -17,7 +17,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from mtalign.claims import decide
-from mtalign.claims.take_off import HALF, crossing, rate
+from mtalign.claims.mixed_logit import crossing
+from mtalign.claims.take_off import HALF, rate
 from mtalign.config.grid import kept_grid, load_grid
 from mtalign.records.store import Records
 from mtalign.records.tables import accuracies, complete_arms, grouped

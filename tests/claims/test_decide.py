@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mtalign.claims import decide, registration
-from mtalign.claims.take_off import Crossing
+from mtalign.claims.mixed_logit import Crossing
 
 DOSES = {0.0: 0.01, 0.1: 0.08, 0.2: 0.16, 0.4: 0.35, 0.8: 0.7}  # dose -> alignment
 
