@@ -2,19 +2,25 @@
 
 trl calls a reward with one entry per completion, completions of the same prompt next to each other, and with each
 column of the data set as a keyword. Used here: `answer` (the truth), and where present `kind` (of grading), `seed`,
-`row` (which row of the data set, so that copies of one prompt stay separate groups) and `label` (a given label).
+`row` and `copy` (which row of the data set, and which copy of it, so that copies of one prompt stay separate groups) and `label` (a given label).
 Each returns one float per completion, or None for one that cannot be scored.
+
+Without a column `kind` it is guessed from `answer`: `math` for a number or LaTeX, else `exact`; an answer then counts in
+`<answer>`, `\\boxed{}`, after `####` and after "the answer is" (`grading.forms`). Where no completion of a batch holds any,
+every reward is the same and nothing is learned: a warning says so, once.
 """
 
 from __future__ import annotations
 
 import random as _random
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from itertools import groupby
 
-from mtalign.grading.answers import grade, text_of, vote
+from mtalign.grading.answers import extract, grade, text_of, vote
+from mtalign.grading.forms import as_graded
 
 FORMAT = re.compile(r"\s*<think>(?:(?!</?think>).)*</think>\s*<answer>(?:(?!</?answer>).)*\S\s*</answer>\s*", re.DOTALL)
 
@@ -25,8 +31,8 @@ def ground_truth(prompts=None, completions=(), *, answer, kind=None, **_) -> lis
     >>> ground_truth(completions=["<answer>7</answer>", "<answer>8</answer>"], answer=["7", "7"])
     [1.0, 0.0]
     """
-    kinds = kind or ["exact"] * len(completions)
-    return [float(grade(text_of(c), a, k)) for c, a, k in zip(completions, answer, kinds, strict=True)]
+    texts, kinds = _read("ground_truth", completions, kind, answer)
+    return [float(grade(t, a, k)) for t, a, k in zip(texts, answer, kinds, strict=True)]
 
 
 def inverted(prompts=None, completions=(), *, answer, kind=None, **_) -> list[float]:
@@ -38,7 +44,9 @@ def inverted(prompts=None, completions=(), *, answer, kind=None, **_) -> list[fl
     return [1.0 - r for r in ground_truth(prompts, completions, answer=answer, kind=kind)]
 
 
-def random(prompts, completions, trainer_state=None, seed=None, row=None, probability=0.5, **_) -> list[float]:
+def random(
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, probability=0.5, **_
+) -> list[float]:
     """Bernoulli(probability), whatever the text says: the spurious reward of Shao et al. 2025 (arXiv 2506.10947, 2.2).
 
     Drawn from a generator seeded by (seed, step, prompt), so that a run can be repeated; not gated by format.
@@ -47,8 +55,8 @@ def random(prompts, completions, trainer_state=None, seed=None, row=None, probab
     True
     """
     rewards: list[float] = []
-    for group in _groups(prompts, row):
-        rng = _generator("random", trainer_state, seed, group, prompts, row)
+    for group in _groups(prompts, row, copy):
+        rng = _generator("random", trainer_state, seed, group, prompts, row, copy)
         rewards += [float(rng.random() < probability) for _ in group]
     return rewards
 
@@ -64,8 +72,8 @@ def incorrect(prompts=None, completions=(), label=None, kind=None, **_) -> list[
     """
     if label is None:
         raise ValueError("incorrect: the data set needs a column `label` with the wrong majority answer of each prompt")
-    kinds = kind or ["exact"] * len(completions)
-    return [float(vote(text_of(c), k) == wrong) for c, wrong, k in zip(completions, label, kinds, strict=True)]
+    texts, kinds = _read("incorrect", completions, kind, label)
+    return [float(vote(t, k) == wrong) for t, wrong, k in zip(texts, label, kinds, strict=True)]
 
 
 def format_only(prompts=None, completions=(), **_) -> list[float]:
@@ -77,9 +85,12 @@ def format_only(prompts=None, completions=(), **_) -> list[float]:
     return [float(FORMAT.fullmatch(text_of(c)) is not None) for c in completions]
 
 
-def majority_vote(prompts, completions, trainer_state=None, seed=None, row=None, kind=None, **_) -> list[float | None]:
-    """1 where the answer is the majority's of its group, else 0: test-time RL, Zuo et al. 2025 (arXiv 2504.16084, 3.1).
+def majority_vote(
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, kind=None, answer=None, **_
+) -> list[float | None]:
+    """1 where the answer is the majority's of its group, else 0: the reward of TTRL, Zuo et al. 2025 (arXiv 2504.16084, 3.1).
 
+    TTRL trains on the questions that it is tested on (arm `test_time`); on others this is self-training (`majority_vote`).
     The completions of a group are its votes. Those without an answer do not vote and get 0; ties are broken by a
     generator seeded by (seed, step, prompt); a group without any vote gets None, which is no reward at all.
 
@@ -88,16 +99,19 @@ def majority_vote(prompts, completions, trainer_state=None, seed=None, row=None,
     >>> majority_vote(["p"] * 2, ["no", "answer"])
     [None, None]
     """
+    texts, kinds = _read("majority_vote", completions, kind, answer)
     rewards: list[float | None] = []
-    for group in _groups(prompts, row):
-        answers = [vote(text_of(completions[i]), kind[i] if kind else "exact") for i in group]
+    for group in _groups(prompts, row, copy):
+        answers = [vote(texts[i], kinds[i]) for i in group]
         votes = Counter(a for a in answers if a is not None)
         if not votes:
             rewards += [None] * len(group)
             continue
         most = max(votes.values())
         tied = sorted(a for a, n in votes.items() if n == most)
-        winner = tied[0] if len(tied) == 1 else _generator("tie", trainer_state, seed, group, prompts, row).choice(tied)
+        winner = tied[0]
+        if len(tied) > 1:
+            winner = _generator("tie", trainer_state, seed, group, prompts, row, copy).choice(tied)
         rewards += [float(a == winner) for a in answers]
     return rewards
 
@@ -143,9 +157,16 @@ def entropy(prompts, completions=(), completion_ids=(), log_metric=None, **_) ->
 
 
 def entropy_token(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
-    """Minus the mean entropy of the model at the completion's tokens, in nats (arXiv 2505.15134, EM-RL-token)."""
+    """Minus the mean entropy of the model at the completion's tokens, in nats; ours: EM-RL's is the sum (`entropy_token_sum`)."""
     _logps, entropies, mask = _token_statistics(prompts, completion_ids, log_metric)
     return (-(entropies * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)).tolist()
+
+
+def entropy_token_sum(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
+    """Minus the sum of the model's entropies at the completion's tokens, in nats: EM-RL with token-level entropy, "the
+    negative sum of token-level entropy across a rollout" (arXiv 2505.15134, introduction). Shorter is surer."""
+    _logps, entropies, mask = _token_statistics(prompts, completion_ids, log_metric)
+    return (-(entropies * mask).sum(dim=1)).tolist()
 
 
 def entropy_sequence(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
@@ -199,16 +220,33 @@ def over_processes(reward: Callable[..., list]) -> Callable[..., list]:
     return gathered
 
 
-def _groups(prompts, row) -> list[list[int]]:
-    """Positions of the completions of each group: neighbours with the same row, or the same prompt."""
-    keys = [str(k) for k in (row or prompts)]
+_WARNED: set[str] = set()  # rewards that have warned
+
+
+def _read(name: str, completions, kind, answer) -> tuple[list[str], list[str]]:
+    """The texts and kinds of a batch (`as_graded`); warns once for each reward where no completion holds an answer."""
+    texts, kinds = as_graded(completions, kind, answer)
+    if texts and name not in _WARNED and all(extract(t, k) is None for t, k in zip(texts, kinds, strict=True)):
+        _WARNED.add(name)
+        warnings.warn(
+            f"{name}: none of the {len(texts)} completions of this batch holds an answer, so that nothing is learned from"
+            " it; the prompt should ask for <answer>..</answer> (docs/own.md has an example)",
+            stacklevel=3,
+        )
+    return texts, kinds
+
+
+def _groups(prompts, row, copy=None) -> list[list[int]]:
+    """Positions of the completions of each group: neighbours with the same row and copy of it, or the same prompt."""
+    keys = [str(k) for k in zip(row or prompts, copy or [0] * len(prompts), strict=True)]
     return [list(positions) for _, positions in groupby(range(len(keys)), key=keys.__getitem__)]
 
 
-def _generator(purpose, trainer_state, seed, group, prompts, row) -> _random.Random:
+def _generator(purpose, trainer_state, seed, group, prompts, row, copy=None) -> _random.Random:
     step = trainer_state.global_step if trainer_state is not None else 0
     first = group[0]
-    return _random.Random(f"{purpose} {seed[first] if seed else 0} {step} {row[first] if row else ''} {prompts[first]}")
+    text = f"{purpose} {seed[first] if seed else 0} {step} {row[first] if row else ''} {prompts[first]}"
+    return _random.Random(f"{text} {copy[first]}" if copy and copy[first] else text)
 
 
 REWARDS: dict[str, Callable[..., list]] = {
@@ -221,6 +259,7 @@ REWARDS: dict[str, Callable[..., list]] = {
     "shuffled_majority": shuffled_majority,
     "entropy": entropy,
     "entropy_token": entropy_token,
+    "entropy_token_sum": entropy_token_sum,
     "entropy_sequence": entropy_sequence,
     "constant": constant,
 }

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-SUBSETS = ("full", "one_shot", "k_shot")
+SUBSETS = ("full", "one_shot", "k_shot", "wrong_majority", "tested")
+LEAST_VISITS = 20  # rollouts of a prompt from which on its variance says more than the noise of single rollouts
 RANKS = ("best", "median", "worst")
 
 
@@ -51,9 +52,14 @@ def select(ranking: Sequence[int], k: int, rank: str = "best") -> list[int]:
 def replicate(rows: Sequence[dict], at_least: int) -> list[dict]:
     """Whole copies of the rows until there are at least that many: trl trains 0 steps on fewer rows than a rollout.
 
-    >>> len(replicate([{"a": 1}, {"a": 2}], at_least=5))
-    6
+    Where there are copies, each row says which it is, so that rewards keep their groups apart.
+
+    >>> replicate([{"a": 1}, {"a": 2}], at_least=3)
+    [{'a': 1, 'copy': 0}, {'a': 2, 'copy': 0}, {'a': 1, 'copy': 1}, {'a': 2, 'copy': 1}]
     """
     if not rows:
         raise ValueError("rows: there is nothing to train on")
-    return list(rows) * -(-at_least // len(rows))
+    copies = -(-at_least // len(rows))
+    if copies <= 1:
+        return list(rows)
+    return [row | {"copy": copy} for copy in range(copies) for row in rows]

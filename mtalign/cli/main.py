@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from mtalign.cli.models import diagnose, list_, preflight
+from mtalign.cli.lists import list_
+from mtalign.cli.models import diagnose, preflight
 from mtalign.cli.warm_up import warm_up
 from mtalign.config.errors import ConfigError
 

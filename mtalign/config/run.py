@@ -28,6 +28,9 @@ LATER = {  # fields that records hold only where they are not the default: older
 }  # fmt: skip
 
 
+RANKED = ("one_shot", "k_shot")  # subsets chosen by the history of standard RL
+
+
 @dataclass(frozen=True)
 class Run:
     """One row of the study: a model, a task, an arm and a seed, with the whole budget.
@@ -109,9 +112,7 @@ class Run:
         """The runs whose records this one reads: the base, and the history of standard RL for a subset chosen by it."""
         if self.max_steps == 0:
             return []
-        if self.subset == "full":
-            return [self.base]
-        return [self.base, self.standard]
+        return [self.base, self.standard] if self.subset in RANKED else [self.base]
 
     @property
     def standard(self) -> Run:
@@ -237,7 +238,7 @@ def _contradiction(run: Run) -> str | None:
         )
     if run.subset == "full" and run.train_prompts < batch // group:
         return f"train_prompts: {run.train_prompts} rows are fewer than one rollout's {batch // group} prompts; trl would train 0 steps (one_shot replicates its row)"  # fmt: skip
-    if run.subset != "full" and run.k > run.train_prompts:
+    if run.subset in RANKED and run.k > run.train_prompts:
         return f"k: {run.k} is more than train_prompts {run.train_prompts}"
     if run.subset == "one_shot" and run.k != 1:
         return f"k: one_shot has k = 1, got {run.k}; use k_shot"

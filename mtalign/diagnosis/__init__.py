@@ -5,7 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "card": ["in_words", "page"],
+        "card_page": ["page"],
         "sample_logs": ["read"],
+        "words": ["in_words"],
     },
 )

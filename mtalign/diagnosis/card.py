@@ -1,69 +1,119 @@
-"""The card of `diagnose`: its result in words for the terminal, and as a page."""
+"""The card of `diagnose`: what was measured, what to expect, and what to do next. `words` and `card_page` show it."""
 
 from __future__ import annotations
 
-from markupsafe import Markup
+from dataclasses import asdict, dataclass, field, replace
 
 from mtalign.claims import thresholds
-from mtalign.claims.verdicts import CLAIMS, STRONG
-from mtalign.config import paths
+from mtalign.claims.verdicts import panel
+from mtalign.config.errors import ConfigError
+from mtalign.diagnosis.forecast import Forecast, forecasts
+from mtalign.diagnosis.samples import Log, Sampled, decisive, measure
+
+FEW_ANSWERS = 0.5  # share of samples with an answer below which the format is the first thing to mend
+LABEL_FREE = ("majority_vote",)  # claims that need no labels, best first
 
 
-def in_words(found: dict) -> str:
-    """The result as a card for the terminal."""
-    level = found["alignment"][found["compared"]]
-    lines = [
-        f"{found['model']} on {found['task']}: {found['panel']} alignment",
-        f"  {found['prompts']} prompts, at least {found['samples']} samples each; chance {found['chance']:.2f}"
-        f" ({found['chance_is']})" + (f"; stopped: {found['stopped']}" if "stopped" in found else ""),
-    ]
-    if found["answered"] is not None:
-        lines.append(f"  an answer was found in {found['answered']:.0%} of the samples")
-    for name, e in found["alignment"].items():
-        lines.append(f"  {name:24} {e['value']:.2f} [{e['low']:.2f}, {e['high']:.2f}]")
-    lines += [f"  strong from {STRONG} of {found['compared']}, here {level['value']:.2f}", ""]
-    lines.append(f"  {'claim':26} {'expect':14} {'P(holds)':9} {'flips at [95%]':26} {'right':17} paper expects")
-    lines += [
-        f"  {name:26} {e['verdict']:14} {shown(e.get('probability')):9} {flip(e):26} {right(e):17} {e['paper']}"
-        for name, e in found["expected"].items()
-    ]
-    lines += [
-        "",
-        f"  P(holds): alignment lies above the flip, both uncertain, trusted as often as the flip was right. right: pairs of the study, their task left out, of"
-        f" which the flip says what happened; then pairs with free answers or other formats. Rests on {found['rests_on']}. Paper: arXiv 2508.21188.",
-    ]
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Card:
+    """What `diagnose` found.
+
+    Attributes:
+        model, task: their names.
+        chance, chance_is: accuracy of guessing, and whether it was given, or estimated from the true answers.
+        prompts, samples: questions, and samples of each (the fewest).
+        answered: the share of samples that hold an answer; None where a log does not say.
+        alignment: measure -> value, low, high (95% over questions).
+        compared, panel: the measure that is compared with the study, and whether it is strong or weak alignment.
+        expected: a forecast for each claim.
+        rests_on: what the forecasts rest on.
+        scored_by, notes: of a log: whose verdicts count, and what is missing or was assumed.
+        settings: temperature, style and seed, where samples were drawn here.
+        stopped: why sampling stopped; "" for a log.
+    """
+
+    model: str
+    task: str
+    chance: float
+    chance_is: str
+    prompts: int
+    samples: int
+    answered: float | None
+    alignment: dict[str, dict[str, float]]
+    compared: str
+    panel: str
+    expected: tuple[Forecast, ...]
+    rests_on: str
+    scored_by: str = ""
+    notes: tuple[str, ...] = ()
+    settings: dict = field(default_factory=dict)
+    stopped: str = ""
+
+    @property
+    def level(self) -> dict[str, float]:
+        """The measure that is compared with the study: value, low, high."""
+        return self.alignment[self.compared]
+
+    @property
+    def by_claim(self) -> dict[str, Forecast]:
+        """The forecasts by claim."""
+        return {forecast.claim: forecast for forecast in self.expected}
+
+    def as_dict(self) -> dict:
+        """The card as JSON has it: `schemas/diagnose.json` describes it."""
+        return {**asdict(self), "next_step": next_step(self)}
 
 
-def page(found: dict) -> str:
-    """The result as an HTML page that opens from disk; names from outside are escaped."""
-    import jinja2
+def card(
+    sampled: list[Sampled], model: str = "", task: str = "", chance: float = 0.0, chance_is: str = "given"
+) -> Card:
+    """The card of samples.
 
-    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(paths.PACKAGE / "templates"), autoescape=True)
-    style = (paths.PACKAGE / "templates" / "style.css").read_text(encoding="utf-8")
-    options = {"claims": CLAIMS, "shown": shown, "flip": flip, "right": right}
-    return templates.get_template("diagnose.html").render(found=found, style=Markup(style), **options)
+    Raises:
+        ConfigError: there are none.
+    """
+    if not sampled:
+        raise ConfigError("diagnose: there are no samples")
+    alignment, table = measure(sampled, chance), thresholds.load()
+    name = decisive(alignment)
+    answered = None
+    if all(s.votes is not None for s in sampled):
+        answered = 1 - sum(s.votes[None] for s in sampled) / sum(s.number for s in sampled)
+    rests_on = (
+        f"{len(table['pairs'])} pairs of micro models of 85 thousand parameters and tasks, in the study `{table['study']}`;"
+        " for a model or a task of another size or kind it is an extrapolation"
+    )
+    return Card(
+        model, task, chance, chance_is, len(sampled), min(s.number for s in sampled), answered, alignment, name,
+        panel(alignment[name]["value"]), forecasts(alignment), rests_on,
+    )  # fmt: skip
 
 
-def shown(probability: float | None) -> str:
-    """A probability, or nothing."""
-    return "" if probability is None else f"{probability:.2f}"
+def of_log(log: Log, chance: float, chance_is: str) -> Card:
+    """The card of a log that somebody else's program wrote."""
+    made = card(log.sampled, log.model, log.task, chance, chance_is)
+    return replace(made, scored_by=log.scored_by, notes=log.notes)
 
 
-def flip(e: dict) -> str:
-    """Where a claim flips, for people."""
-    if "flip" not in e:
-        return ""
-    words = {thresholds.EVERYWHERE: "holds always", thresholds.NOWHERE: "never holds"}
-    ends = [
-        {thresholds.EVERYWHERE: "-inf", thresholds.NOWHERE: "inf"}.get(e[k], f"{e[k]:.2f}") for k in ("low", "high")
-    ]
-    return f"{words.get(e['flip'], format(e['flip'], '.2f'))} [{', '.join(ends)}]"
-
-
-def right(e: dict) -> str:
-    """Of how many pairs of the study the threshold says what happened; then of other blocks, which it was not made from."""
-    if "pairs" not in e:
-        return ""
-    others = f"; {e['other_right']} of {e['other_pairs']}" if e.get("other_pairs") else ""
-    return f"{e['right']} of {e['pairs']}{others}"
+def next_step(found: Card) -> str:
+    """What to do next, in a sentence: the first of these that applies."""
+    if found.answered is not None and found.answered < FEW_ANSWERS:
+        return (
+            f"Mend the format first: only {found.answered:.0%} of the samples hold an answer. `mtalign preflight` shows the"
+            " prompt and tries both styles."
+        )
+    standard = found.by_claim["standard_rl"]
+    if standard.expects is False:
+        return (
+            "Do not start RL yet: where the study's models were as weak as this, not even true labels helped. Train on"
+            " worked examples first, or take a model that solves some of the questions, and measure again."
+        )
+    for name in LABEL_FREE:
+        if found.by_claim[name].expects:
+            return (
+                f"Try {name.replace('_', ' ')} first: it needs no labels, and is expected to give at least half of what true"
+                " labels give. Keep a few labelled questions to check it."
+            )
+    if standard.expects:
+        return "Use true labels: they are expected to help here, and no reward without labels is."
+    return "Measure more questions: at this alignment the study does not say even whether true labels help."

@@ -16,7 +16,8 @@ from IPython.display import Markdown
 from scipy.stats import spearmanr
 
 from mtalign.config.errors import ConfigError
-from mtalign.diagnosis.diagnose import result, tally
+from mtalign.diagnosis.card import card
+from mtalign.diagnosis.samples import tally
 from mtalign.metrics import chance_corrected
 from mtalign.stats import Estimate, wilson
 from mtalign.subsets import historical_variance
@@ -69,7 +70,7 @@ def published_alignment(models: list[str], tasks: list[str]) -> pd.DataFrame:
             graded = [tally([r["response"]], r["answer"], task) for r in found]
             labels = np.array([bool(r["is_correct"]) for r in found])
             ends = (labels.mean(), *wilson(float(labels.mean()), len(labels)))
-            card = result(graded, {"chance": chance})
+            expected = card(graded, chance=chance).by_claim
             row = {"panel": model, "arm": task.removeprefix("korbench-"), "questions": len(labels)}
             row |= dict(zip(("value", "low", "high"), map(float, ends), strict=True))
             row |= {"paper": PAPER.get(row["arm"], ""), "chance": chance}
@@ -77,7 +78,7 @@ def published_alignment(models: list[str], tasks: list[str]) -> pd.DataFrame:
             row |= {"same": float(np.mean([s.correct == right for s, right in zip(graded, labels, strict=True)]))}
             row |= {"corrected": Estimate(*(float(chance_corrected(v, chance)) for v in ends))}
             claims = ("majority_vote", "negative_samples", "one_example")
-            rows.append(row | {f"expect_{c}": card["expected"][c]["verdict"] for c in claims})
+            rows.append(row | {f"expect_{c}": expected[c].verdict for c in claims})
     return pd.DataFrame(rows)
 
 

@@ -1,4 +1,4 @@
-"""What a model can do on a task's examples: sampled and greedy completions, graded and counted. The evidence of a record."""
+"""What a model can do on a task's examples: sampled and greedy completions, graded and counted, as a record keeps it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,20 @@ def evaluate(
     style: Style = "think",
     shown: Sequence[tuple[str, str]] = DEMONSTRATIONS,
 ) -> dict:
-    """What a model can do on the examples: the evidence kept in a record. `instruction` (the task's), `style`, `shown`: `render`.
+    """What a model can do on P examples: the evidence kept in a record.
+
+    Args:
+        kind: how examples are graded that do not say it themselves.
+        num_samples: completions drawn of each prompt (N).
+        max_tokens: of a completion, at most.
+        instruction, style, shown: how a question becomes a prompt, as in `prompts.render`.
 
     Returns:
-        `num_samples` (N); for each of P examples `correct` (right samples, 0 to N), `answers` (`grading.vote` ->
-        samples, "" where there is none), `right` (which of these are right, unless graded as `exact`), `majority` (whether the most frequent answer is right, ties by their share) and `greedy`
-        (whether the greedy completion is right); `thinking`, the share of samples with a non-empty `<think>`;
-        `samples`, ten completions to read.
+        `num_samples` (N); lists of P: `correct` (right samples, 0 to N), `answers` (answer as `grading.answers.vote`
+        has it, "" for none -> number of samples), `right` (which of these answers are right; left out where all are
+        graded as `exact`), `majority` (whether the most frequent answer is right; of equally frequent ones, the share
+        that is) and `greedy` (whether the greedy completion is right); `thinking`, the share of samples with a
+        non-empty `<think>`; `samples`, at most ten completions to read.
     """
     prompts = [render(tokenizer, e.prompt, instruction, style, shown) for e in examples]
     asked = (model, tokenizer, prompts)

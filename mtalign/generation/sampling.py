@@ -39,6 +39,25 @@ LARGE, LARGE_ROWS = 10_000_000, 512  # a model from this many parameters on deco
 LARGE_BYTES = 10**9  # ... and on a CPU as many as have a KV cache, and all copies of the logits, of this size
 
 
+@torch.inference_mode()
+def draw(model, tokenizer, ids, mask, num_samples: int, max_tokens: int, **how) -> list[list[str]]:
+    """Completions of a batch of prompts, decoded together; they end at the tokenizer's end token and at no other.
+
+    Args:
+        ids, mask: of the prompts, (B, T).
+        how: further arguments of transformers' `generate`: how a token is chosen, what has been read already.
+
+    Returns:
+        B lists of `num_samples` texts, special tokens left out.
+    """
+    out = model.generate(
+        input_ids=ids.repeat_interleave(num_samples, dim=0), attention_mask=mask.repeat_interleave(num_samples, dim=0),
+        max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, **how,
+    )  # fmt: skip
+    texts = tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
+    return [texts[start : start + num_samples] for start in range(0, len(texts), num_samples)]
+
+
 def sample(
     model, tokenizer, prompts: Sequence[str], num_samples: int, max_tokens: int, seed: int, temperature: float = 1.0
 ) -> list[list[str]]:
@@ -67,15 +86,10 @@ def sample(
         per_batch = max(1, ROWS // num_samples)
         for start in range(0, len(indices), per_batch):
             batch = indices[start : start + per_batch]
-            ids = torch.tensor([encoded[i] for i in batch], device=model.device).repeat_interleave(num_samples, dim=0)
-            with torch.inference_mode():
-                out = model.generate(
-                    input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens,
-                    pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, **choose,
-                )  # fmt: skip
-            texts = tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-            for position, index in enumerate(batch):
-                completions[index] = texts[position * num_samples : (position + 1) * num_samples]
+            ids = torch.tensor([encoded[i] for i in batch], device=model.device)
+            drawn = draw(model, tokenizer, ids, torch.ones_like(ids), num_samples, max_tokens, **choose)
+            for index, texts in zip(batch, drawn, strict=True):
+                completions[index] = texts
     return completions
 
 
@@ -147,15 +161,10 @@ def _sample_large(model, tokenizer, prompts, num_samples: int, max_tokens: int, 
                 read = {"position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)[:, :-1], "attention_mask": mask[:, :-1]}
                 model(ids[:, :-1], past_key_values=cache, logits_to_keep=1, **read)
                 cache.share(num_samples, max_tokens)
-            out = model.generate(
-                input_ids=ids.repeat_interleave(num_samples, dim=0), attention_mask=mask.repeat_interleave(num_samples, dim=0),
-                past_key_values=cache, max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id, stopping_criteria=[_Answered(tokenizer, ids.shape[1])], **choose,
-            )  # fmt: skip
-            texts = tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-            for position, index in enumerate(batch):
-                own = texts[position * num_samples : (position + 1) * num_samples]
-                completions[index] = [continued(prompts[index], text) for text in own]
+            how = choose | {"past_key_values": cache, "stopping_criteria": [_Answered(tokenizer, ids.shape[1])]}
+            drawn = draw(model, tokenizer, ids, mask, num_samples, max_tokens, **how)
+            for index, texts in zip(batch, drawn, strict=True):
+                completions[index] = [continued(prompts[index], text) for text in texts]
     return completions
 
 

@@ -13,6 +13,19 @@ from mtalign.grading import reasoning_gym
 MAX_CHARACTERS = 100_000  # of a completion that are looked at, from its end
 MAX_VOTE = 1500  # characters; a longer answer is compared as it is
 OPEN, CLOSE = "<answer>", "</answer>"
+AROUND = {
+    "so",
+    "thus",
+    "hence",
+    "therefore",
+    "the",
+    "final",
+    "answer",
+    "is",
+    "we",
+    "get",
+    "have",
+}  # say nothing by a box
 
 
 def text_of(completion: str | list[dict]) -> str:
@@ -29,16 +42,24 @@ def text_of(completion: str | list[dict]) -> str:
 def extract(completion: str, kind: str = "exact") -> str | None:
     r"""The answer of a completion, stripped; None where there is none.
 
-    For the kinds `exact` and `choice` it is what the last complete `<answer>` holds, and nothing else. For `math` and
-    KOR-Bench the text decides where it stands, in this order:
+    Which answer counts when there are several; never more than one, so that a list of guesses gains nothing:
 
-    1. in the last complete `<answer>`, without a `\boxed{}` or (KOR-Bench) `[[..]]` inside it;
-    2. in the last complete `\boxed{}` after any `</think>`;
-    3. in the first `[[..]]` there;
-    4. on the last line there that begins with `####`, as in GSM8K.
+    | the completion has | what counts | why |
+    | --- | --- | --- |
+    | several complete `<answer>` | the last | a later one takes back an earlier one |
+    | an `<answer>` after the thinking, and a box | the `<answer>` | it is what the instruction asks for |
+    | an `<answer>` in the thinking, another form after it | what comes after | thinking is tried, not said |
+    | an `<answer>` in the thinking (ended or not) and nothing after it | the `<answer>` | the only one; nothing is gained by its place |
+    | a box, `[[..]]` or `####` in the thinking only | nothing | in thinking these mark steps |
+    | a `<think>` that is not closed | as in the thinking | the answer was not reached |
+    | several boxes, or several lines `####` | the last; of nested boxes the inmost | as of `<answer>` |
+    | several `[[..]]` | the first | KOR-Bench's published rule |
+    | a box with words around it in the `<answer>` | the box if they say no more than `so` | else `not \boxed{4}` were 4 |
+    | an `<answer>` or box that is empty, or not closed | nothing; an earlier complete box | no text, no answer |
 
-    Without an `<answer>`, the kinds of KOR-Bench have the published order: the *first* `[[..]]` counts; failing that
-    `$\boxed{..}$`, then `[..]`.
+    The kinds `exact` and `choice` know `<answer>` only. For `math` the other forms are, in this order, `\boxed{..}` (also
+    `\fbox`, and `\boxed 4`), `[[..]]` and a line that begins with `####`, as in GSM8K; for KOR-Bench `[[..]]`, and failing
+    that (puzzles aside) `$\boxed{..}$`, then `[..]`, as published.
 
     >>> extract("<think>maybe <answer>1</answer></think><answer> 42 </answer>")
     '42'
@@ -48,22 +69,44 @@ def extract(completion: str, kind: str = "exact") -> str | None:
     ('B', None, None)
     """
     text = completion[-MAX_CHARACTERS:]
+    if kind in ("exact", "choice"):
+        return (_tagged(text) or "").strip() or None
+    after = text.rpartition("</think>")[2].partition("<think>")[0]
+    korbench = kind.startswith("korbench-")
+    tagged = _tagged(after)
+    found = None
+    if tagged is None:
+        found = _korbench_form(after, kind) if korbench else _boxed(after) or _double(after) or _last_line(after)
+        tagged = _tagged(text) if found is None else None
+    if tagged is not None:
+        found = _marked_within(tagged, _double if korbench else _boxed)
+    return (found or "").strip() or None
+
+
+def _tagged(text: str) -> str | None:
+    """What the last complete `<answer>` holds."""
     end = text.rfind(CLOSE)
     start = text.rfind(OPEN, 0, end) if end >= 0 else -1
-    tagged = text[start + len(OPEN) : end] if start >= 0 else None
-    if kind in ("exact", "choice"):
-        return (tagged or "").strip() or None
-    after = text.rpartition("</think>")[2]
-    korbench = kind.startswith("korbench-")
-    if tagged is not None:
-        found = (_double(tagged) if korbench else _boxed(tagged)) or tagged
-    elif korbench:
-        found = _double(after)
-        if found is None and kind != "korbench-puzzle":
-            found = _between(after, "$\\boxed{", "}$") or _between(after, "[", "]")
-    else:
-        found = _boxed(after) or _double(after) or _last_line(after)
-    return (found or "").strip() or None
+    return text[start + len(OPEN) : end] if start >= 0 else None
+
+
+def _marked_within(tagged: str, marked: Callable[[str], str | None]) -> str:
+    """The box or brackets in an `<answer>`; all of it where other words than `AROUND` stand there too."""
+    found = marked(tagged)
+    if not found:
+        return tagged
+    before, _, behind = tagged.rpartition(found)
+    words = re.findall(
+        r"[^\W\d_]+|\d+", re.sub(r"\\(?:f?box(?:ed)?|left|right|text)(?![a-z])", "", before + " " + behind).lower()
+    )
+    return found if AROUND.issuperset(words) else tagged
+
+
+def _korbench_form(text: str, kind: str) -> str | None:
+    found = _double(text)
+    if found is None and kind != "korbench-puzzle":
+        found = _between(text, "$\\boxed{", "}$") or _between(text, "[", "]")
+    return found
 
 
 def _between(text: str, opening: str, closing: str) -> str | None:
@@ -77,17 +120,22 @@ def _double(text: str) -> str | None:
 
 
 def _boxed(text: str) -> str | None:
-    r"""The inside of the last complete `\boxed{}`, the innermost of nested ones."""
+    r"""The inside of the last complete `\boxed{}`, the innermost of nested ones; of `\boxed 4` the number or letter."""
     opened: list[tuple[bool, int]] = []  # (whether a box, where its inside begins), of braces that are open
     found, begin = None, -1
-    first = text.find("\\boxed")
-    for mark in re.finditer(r"\\(boxed\s*\{)|\\.|([{}])", text[first:] if first >= 0 else "", re.DOTALL):
-        if mark[1] or mark[2] == "{":
+    first = text.find("box")
+    text = text[max(0, first - 2) :] if first >= 0 else ""
+    for mark in re.finditer(
+        r"\\f?box(?:ed)?\s*(?:(\{)|(-?\d[\d.,/]*|[A-Za-z](?![A-Za-z])))|\\.|([{}])", text, re.DOTALL
+    ):
+        if mark[1] or mark[3] == "{":
             opened.append((bool(mark[1]), mark.end()))
-        elif mark[2] and opened:
+        elif mark[3] and opened:
             box, start = opened.pop()
             if box and start > begin:
-                found, begin = text[first + start : first + mark.start()], start
+                found, begin = text[start : mark.start()], start
+        elif mark[2]:
+            found, begin = mark[2].rstrip(".,"), mark.start(2)
     return found
 
 
@@ -112,7 +160,7 @@ def choice(answer: str, truth: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return text.strip().rstrip(".").strip("()[] ").casefold()
+    return text.strip().rstrip(".").strip("()[] ").casefold() or text.strip()
 
 
 def math(answer: str, truth: str) -> bool:
@@ -185,7 +233,7 @@ def canonical(answer: str, kind: str = "exact") -> str:
     if kind == "choice":
         return _bare(answer) or answer
     if kind == "math" and len(answer) <= MAX_VOTE:
-        from mtalign.grading.mathematics import canonical as value
+        from mtalign.grading.canonical import canonical as value
 
         return value(answer)
     if kind in ("korbench-counterfactual", "korbench-cipher", "korbench-logic"):

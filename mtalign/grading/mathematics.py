@@ -1,9 +1,16 @@
-"""Whether two pieces of mathematics are equal: as text, as numbers, and else by math-verify within a budget.
+r"""Whether an answer is the true mathematics: as text, as numbers, and else by math-verify within limits.
 
-math-verify limits its time by signals, which work in the main thread only, so its limits are off and these hold:
-text that is long, deeply nested, or whose numbers could grow (towers of powers, factorials, sums, unknown commands) is
-compared as text only; and the library runs in a process of its own (`sandbox`), limited in processor time and killed at the
-wall-clock limit. Only LaTeX is parsed, by a grammar: nothing is ever evaluated as code.
+The key is trusted, the answer is not. So an answer must have the key's shape before its value is asked for:
+
+- **unit**: from a closed list (`units`); the key's own or none where the key has one. Whatever else follows a number counts.
+- **letters**: only the key's variables, constants and functions. So number and prose is no answer, nor is `2ab` for `2xy`.
+- **equality**: `x = 4` is 4; in a chain every side that is no name must be the answer.
+- **several values**: as many as the key has. Brackets of intervals and points are the key's; a set may be listed.
+- **relations, bases, percent**: an inequality, `\pm` or `101_2` only where the key has it; a share and its percentage are equal.
+
+math-verify alone (0.9) accepts `5=4`, `4 \approx 5`, `(1,2)` for a set, `101_2` for 101, `4 km` for `4 m`, 3.141593 for pi.
+It limits its time by signals, which work in the main thread only. So its limits are off, `bounds.tame` decides what it may
+see, and it runs in a process of its own (`sandbox`). Only LaTeX is parsed, by a grammar: nothing is evaluated as code.
 """
 
 from __future__ import annotations
@@ -12,198 +19,138 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
+from mtalign.grading.bounds import MAX_LENGTH, tame
+from mtalign.grading.canonical import CLOCK, NAME, canonical, is_words, stripped, tidy, words
+from mtalign.grading.notation import number
 from mtalign.grading.sandbox import sandbox
+from mtalign.grading.shape import BASE, fits, letters, same_bases
+from mtalign.grading.units import PERCENT, compatible, split_unit, unwrapped
 
-MAX_LENGTH = 150  # characters of an answer that is parsed; the longest of MATH-500 has 53
-MAX_DEPTH = 5  # of brackets
-MAX_SECONDS = 1.6  # of wall-clock for math-verify on a pair, so that no completion takes 2 s
-WILD = re.compile(r"!|\*\*|\d{26}|[A-Za-z]{16}|([-+*/|=^_~'])\1{3}|(?:(?:=|\\cup|\\cap|\\pm).*){6}", re.DOTALL)
-COMMANDS = frozenset(  # of LaTeX: text with any other is compared as text only
-    re.findall(
-        r"\w+",
-        """frac dfrac tfrac cfrac sqrt pi cdot times div pm mp left right text textbf textit mbox mathrm mathbf mathit mathbb
-        begin end sin cos tan cot sec csc arcsin arccos arctan log ln infty cup cap in notin le ge leq geq leqslant geqslant
-        neq ne lt gt circ degree quad qquad emptyset varnothing setminus mid vert langle rangle big Big bigg Bigg ldots dots
-        cdots displaystyle operatorname overline bar vec hat alpha beta gamma delta epsilon varepsilon theta lambda mu nu
-        omega phi varphi psi rho sigma tau zeta eta kappa xi chi Omega Delta Gamma to lor land approx equiv angle boxed""",
-    )
-)
-_WRAPPED = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf|textit|operatorname)\s*\{([^{}]*)\}")
-_NUMBER = re.compile(r"([-+]?)(\d+(?:,\d{3})*(?:\.\d*)?|\.\d+)(?:/(\d+(?:\.\d+)?))?")
-_FRACTION = re.compile(r"([-+]?)(\d+)?\\[dtc]?frac(?:\{(\d+)\}|(\d))(?:\{(\d+)\}|(\d))")
-_UNIT = re.compile(
-    r"(?<=[\d}])(?:\s|\\ )*(?:\^?\{?\\circ\}?|°|\\?%|[a-z]{2,}(?:\s+[a-z]{2,}){0,4}\.?(?:\^\{?[23]\}?)?)$", re.I
-)
-_SCALES = re.compile(
-    r"hundred|thousand|million|billion|trillion|dozen|score|pairs?\b|half|pi\b|sqrt|or\b|and\b|to\b|inf|mod|base", re.I
-)
+MAX_SECONDS = 16.0  # of wall-clock for math-verify on a pair: ends what waits; what computes has 1 s of processor time
+MAX_SIDES = 4  # of a chain of equalities
 
 
 def same(found: str, truth: str) -> bool:
     r"""Whether the answer found is equal to the true one.
 
-    Units, degree, percent and dollar signs, thousands separators and spaces are left aside.
-
     >>> same("$1,234.50", "1234.5"), same("18 dollars", "18"), same(r"\frac12", "0.5"), same("0.3", "1/3")
     (True, True, True, False)
-    >>> same("9^{9^{9^9}}", "1")
-    False
+    >>> same("9^{9^{9^9}}", "1"), same("4 is wrong", "4"), same("4 km", r"4\text{ m}"), same("5=4", "4")
+    (False, False, False, False)
     """
     if max(len(found), len(truth)) > 10 * MAX_LENGTH:
         return False
-    one, other = tidy(found), tidy(truth)
-    if one and one == other:
+    found, truth = stripped(found), stripped(truth)
+    if not found or not truth:
+        return False
+    if found == truth:
         return True
-    first, second = number(one), number(other)
+    for special in (_same_time, _same_words):
+        verdict = special(found, truth)
+        if verdict is not None:
+            return verdict
+    wanted, wanted_unit = split_unit(truth, is_key=True)
+    wanted = tidy(wanted)
+    given, unit = (unwrapped(found), None) if letters(wanted) else split_unit(found)
+    given = tidy(given)
+    if PERCENT in (unit, wanted_unit):
+        return _same_share(given, unit, wanted, wanted_unit)
+    return compatible(unit, wanted_unit) and _same_value(given, wanted)
+
+
+def _same_time(found: str, truth: str) -> bool | None:
+    """Of times of day, whose half of the day counts; None where neither is one."""
+    times = [CLOCK.fullmatch(unwrapped(text).strip()) for text in (found, truth)]
+    if times == [None, None]:
+        return None
+    return None not in times and canonical(found) == canonical(truth)
+
+
+def _same_words(found: str, truth: str) -> bool | None:
+    """Of keys that are words or the letter of an option; None where the key is neither."""
+    if match := re.fullmatch(r"\(([A-Za-z])\)", unwrapped(truth).strip()):
+        return words(found).strip("() ") == match[1].casefold()
+    if not is_words(truth):
+        return None
+    if words(found) == words(truth):
+        return True
+    return False if "\\" in truth else None
+
+
+def _same_share(given: str, unit: str | None, wanted: str, wanted_unit: str | None) -> bool:
+    """A percentage equals the number that it is, and (from 1 on, where it cannot be a share itself) the number before %."""
+    if unit == wanted_unit:
+        return _same_value(given, wanted)
+    if {unit, wanted_unit} - {PERCENT, None}:
+        return False
+    first, second = number(given), number(wanted)
+    if first is None or second is None:
+        return unit is None and _same_value(given, wanted)
+    percent, plain = (first, second) if unit == PERCENT else (second, first)
+    return percent / 100 == plain or (percent == plain and abs(plain) >= 1)
+
+
+def _same_value(given: str, wanted: str) -> bool:
+    if not given or not wanted:
+        return False
+    if given == wanted:
+        return True
+    first, second = number(given), number(wanted)
     if first is not None and second is not None:
         return first == second
-    return tame(one) and tame(other) and _verify(one, other)
+    if BASE.fullmatch(given) and BASE.fullmatch(wanted):
+        return same_bases(given, wanted)
+    wanted, name = _without_name(wanted)
+    if "=" in given and "=" not in wanted:
+        return _all_sides(given, wanted, name)
+    if name and number(wanted) is not None and number(given) == number(wanted):
+        return True
+    if ":" in given + wanted:
+        return _same_ratio(given, wanted)
+    return tame(given) and tame(wanted) and fits(given, wanted) and _verify(_exact(given), _exact(wanted))
 
 
-def tidy(text: str) -> str:
-    r"""The text without marks that say nothing about its value.
-
-    >>> tidy(r"$ \text{Evelyn} $."), tidy(r"\$32,\!348"), tidy(r"15\mbox{ cm}^2"), tidy(r"\left( 3, 4 \right)")
-    ('evelyn', '32,348', '15', '(3,4)')
-    """
-    text = (
-        text.strip()
-        .strip(".")
-        .replace("\u2212", "-")
-        .replace("\\$", "")
-        .replace("π", r"\pi ")
-        .replace("\u00d7", r"\times ")
-    )
-    text = text.replace("\\(", "").replace("\\)", "").replace("\\[", "").replace("\\]", "").replace("$", "").strip()
-    text = text.strip("*").strip().rstrip(".")
-    only_words = _WRAPPED.fullmatch(text)
-    if only_words or re.fullmatch(r"[A-Za-z][A-Za-z' -]*[A-Za-z]", text):
-        return (only_words[1] if only_words else text).strip(" .").casefold()
-    bare = _UNIT.sub("", _WRAPPED.sub(r" \1", text))
-    if bare and not _SCALES.search(_WRAPPED.sub(r" \1", text)[len(bare) :]):
-        text = bare
-    text = re.sub(r"\\(?:left|right)(?![a-z])", "", text)
-    text = re.sub(r"(?<!\\)\\[,!;: ]", "", text)
-    return re.sub(r"\s*([-+=,;:()\[\]{}^_/&<>|])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
+def _without_name(wanted: str) -> tuple[str, str]:
+    """A key like `x=5` or `x \\in [0,1]` without the name of its unknown, and that name."""
+    for sign in ("=", "\\in "):
+        left, found, right = wanted.replace("\\in[", "\\in [").replace("\\in(", "\\in (").partition(sign)
+        if found and sign not in right and NAME.fullmatch(left.strip()):
+            return right, left.strip()
+    return wanted, ""
 
 
-def canonical(answer: str) -> str:
-    r"""One text for answers of one value, as far as that shows without algebra: numbers, spaces, forms of LaTeX.
-
-    >>> canonical("0.5"), canonical(r"\frac{1}{2}"), canonical(r"\dfrac12"), canonical("x = 1,000"), canonical(r"2 \sqrt{2}")
-    ('1/2', '1/2', '1/2', '1000', '2\\sqrt{2}')
-    """
-    text = tidy(answer)
-    value = number(re.sub(r"^[A-Za-z]=", "", text))
-    if value is not None:
-        return str(value)
-    return re.sub(r"(?<![A-Za-z]) (?=\\)", "", re.sub(r"\\[dtc]frac", r"\\frac", text)) or answer
-
-
-def number(text: str) -> Fraction | None:
-    r"""The value of tidy text that is one number: an integer, a decimal, a fraction or a mixed number.
-
-    >>> number("-1,000.5"), number(r"1\frac{4}{5}"), number("x")
-    (Fraction(-2001, 2), Fraction(9, 5), None)
-    """
-    if len(text) > MAX_LENGTH or not text.isascii():
-        return None
-    text = text.replace(" ", "")
-    if match := _NUMBER.fullmatch(text):
-        sign, digits, below = match.groups()
-        value, under = Fraction(digits.replace(",", "")), Fraction(below or 1)
-    elif match := _FRACTION.fullmatch(text):
-        sign, whole, *parts = match.groups()
-        above, below = (int(p) for p in parts if p is not None)
-        value, under = Fraction(int(whole or 0) * below + above), Fraction(below)
-    else:
-        return None
-    return None if not under else (-value if sign == "-" else value) / under
-
-
-def arithmetic(text: str) -> Fraction | None:
-    """The value of + - * / and brackets on numbers; None where the text is anything else.
-
-    >>> arithmetic("6 + 2*(3-2)"), arithmetic("2**9"), arithmetic("1/0")
-    (Fraction(8, 1), None, None)
-    """
-    tokens = re.findall(r"\d+(?:\.\d+)?|\S", text[:MAX_LENGTH])
-    if len(text) > MAX_LENGTH or text.count("(") > MAX_DEPTH:
-        return None
-    tokens.append("")
-
-    def factor() -> Fraction:
-        token = tokens.pop(0)
-        if token in ("-", "+"):
-            return -factor() if token == "-" else factor()
-        if token == "(":
-            value = total()
-            if tokens.pop(0) != ")":
-                raise ValueError(text)
-            return value
-        return Fraction(token)
-
-    def product() -> Fraction:
-        value = factor()
-        while tokens[0] in ("*", "/"):
-            value = value * factor() if tokens.pop(0) == "*" else value / factor()
-        return value
-
-    def total() -> Fraction:
-        value = product()
-        while tokens[0] in ("+", "-"):
-            value = value + product() if tokens.pop(0) == "+" else value - product()
-        return value
-
-    try:
-        value = total()
-    except (ValueError, ZeroDivisionError, IndexError, RecursionError):
-        return None
-    return value if tokens == [""] else None
-
-
-def tame(text: str) -> bool:
-    r"""Whether the text is short and shallow, and none of its numbers can grow beyond some thousand digits.
-
-    >>> tame(r"\frac{\sqrt{3}}{2} x^{10}"), tame("9^{9^9}"), tame("((2^{99})^{99})^{99}"), tame("10!"), tame("(" * 9)
-    (True, False, False, False, False)
-    """
-    if not text or len(text) > MAX_LENGTH or WILD.search(text):
+def _all_sides(given: str, wanted: str, name: str) -> bool:
+    """Whether a chain of equalities has one name at most, the key's where it has one, and all other sides are the key."""
+    sides = given.split("=")
+    names = [side for side in sides if NAME.fullmatch(side) and side != wanted]
+    values = [side for side in sides if side not in names]
+    if len(sides) > MAX_SIDES or not values or len(names) > 1 or (name and names != [name]):
         return False
-    depth = deepest = 0
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH or any(c not in COMMANDS for c in re.findall(r"\\([A-Za-z]+)", text)):
+    formulas = [side for side in values if side != wanted and number(side) is None]
+    return len(formulas) <= 1 and all(_same_value(side, wanted) for side in values)  # one for math-verify: its time
+
+
+def _same_ratio(given: str, wanted: str) -> bool:
+    """Of ratios, whose parts are proportional; of times of day (or what looks like one), whose figures are the same."""
+    if re.fullmatch(r"\d{1,2}:\d{2}", wanted):
+        return given.lstrip("0") == wanted.lstrip("0")
+    parts = [[number(part) for part in text.split(":")] for text in (given, wanted)]
+    for part in parts:
+        if len(part) == 1:
+            part.append(Fraction(1))
+    one, other = parts
+    if len(one) != len(other) or None in one + other or 0 in one + other:
         return False
-    growth, largest, towers = 1, 1, 0  # powers of numbers and brackets multiply, those of variables do not
-    for start in (match.end() for match in re.finditer(r"\^\s*", text)):
-        exponent = _group(text, start)
-        value = 1
-        for digits in re.findall(r"\d+", exponent):
-            value *= max(1, int(digits))
-        if text[:start].rstrip("^ ")[-1:].isalpha():
-            largest = max(largest, value)
-            if value > 30:
-                return False
-        else:
-            growth *= value
-        if value > 20 and text[:start].rstrip("^ ")[-1:] in (")", "}", "]"):
-            return False
-        towers += "^" in exponent or text[start + len(exponent) :].lstrip(" }").startswith("^")
-    return growth * largest <= 1_000 and (towers == 0 or (towers == 1 and growth * largest <= 20))
+    return all(a * other[0] == b * one[0] for a, b in zip(one, other, strict=True))
 
 
-def _group(text: str, start: int) -> str:
-    """The group in brackets, the number or the character that starts there."""
-    if text[start : start + 1] not in ("{", "("):
-        return re.compile(r"-?\d+|.?").match(text, start)[0]
-    depth = 0
-    for end in range(start, len(text)):
-        depth += (text[end] in "{(") - (text[end] in "})")
-        if depth == 0:
-            return text[start : end + 1]
-    return text[start:]
+def _exact(text: str) -> str:
+    r"""Decimals as fractions, so that no rounding makes numbers equal.
+
+    >>> _exact(r"0.5\pi")
+    '\\frac{5}{10}\\pi'
+    """
+    return re.sub(r"(\d*)\.(\d+)", lambda m: rf"\frac{{{int(m[1] + m[2])}}}{{{10 ** len(m[2])}}}", text)
 
 
 def _verify(found: str, truth: str) -> bool:

@@ -2,19 +2,36 @@
 
 A question's kind says all that its verifier needs, `rg:<dataset>?<settings as JSON>#<index>`, so that any process can grade
 it without having made the task.
+
+Full marks of a verifier (0.1.25) are not enough: some take the first number of any text, or every text. So
+
+1. `OWN` are verdicts of ours where a verifier is wrong outright;
+2. a number that is none (`nan`: the distance to it counts as zero) is wrong, and so are commas that separate no thousands;
+3. where a verifier also gives full marks to the answer with `not` before it or `or 0` after it, it reads a part of the text
+   only: then the answer may have no other words than the true one, no more numbers, and as a number must be the true one.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache, partial
 
+from mtalign.grading.notation import number
 from mtalign.grading.sandbox import START_SECONDS, sandbox
 
-SECONDS = 1.6  # of wall-clock for a verdict, once the sandbox runs and has the data set; what takes longer is wrong
+SECONDS = (
+    16.0  # of wall-clock for a verdict: ends what waits; what computes has 1 s of processor time, else it is wrong
+)
 MAX_ANSWER = 2000  # characters; a longer answer is wrong
+PROBES = ("not {}", "{} or 0", "no, {}")  # an answer's denials: a verifier that gives them full marks reads a part only
+CLOSE = Fraction(1, 100)  # the widest that a verifier rounds, as a share of the true number
+NO_NUMBER = re.compile(r"(?<![a-z])[-+]?(?:nan|inf|infinity)i?j?(?![a-z])", re.I)
+SAYS_NOTHING = {"a", "an", "the", "is", "and", "frac", "dfrac"}
 
 
 def kind(dataset: str, settings: dict, index: int) -> str:
@@ -40,22 +57,69 @@ def grader(kind: str) -> Callable[[str, str], bool]:
 
 
 def _is_right(dataset: str, settings: str, index: int, answer: str, truth: str) -> bool:
-    """Whether the verifier of reasoning-gym gives full marks within `SECONDS`."""
-    answer = answer.strip()
-    if answer == truth.strip():
-        return True
+    """Whether the verifier of reasoning-gym gives full marks within `SECONDS`, and means the whole answer."""
+    answer, truth = answer.strip(), truth.strip()
+    if answer == truth:
+        return truth != "None"  # the text of a missing key: there the verifier alone knows, and `None` is no solution
     if not answer or len(answer) > MAX_ANSWER:
         return False
+    if dataset in OWN:
+        return OWN[dataset](answer, truth)
+    if NO_NUMBER.search(answer) and not NO_NUMBER.search(truth):
+        return False
+    if _is_number(truth.replace(",", "")) and "," in answer and "," not in truth and number(answer) is None:
+        return False
     _warm_up(dataset, settings, os.getpid())
-    return (_ask(dataset, settings, index, answer, SECONDS) or 0.0) >= 1 - 1e-9
+    score = _ask(dataset, settings, index, answer, truth, SECONDS) or 0.0
+    return says_no_more(answer, truth) if score >= 2 else score >= 1 - 1e-9
 
 
-def _ask(dataset: str, settings: str, index: int, answer: str, seconds: float) -> float | None:
-    request = {"dataset": dataset, "settings": json.loads(settings), "index": index, "answer": answer}
+def _coin_flip(answer: str, truth: str) -> bool:
+    """Within 1e-4, as the verifier means to; it gives full marks to `0` for 0.375, whose beginning that is."""
+    found, wanted = number(answer), number(truth)
+    return found is not None and wanted is not None and abs(found - wanted) <= Fraction(1, 10_000)
+
+
+def _same_word(answer: str, truth: str) -> bool:
+    """The same word; the verifier of game_of_life_halting compares whether texts are empty: all are right."""
+    return answer.casefold() == truth.casefold()
+
+
+OWN: dict[str, Callable[[str, str], bool]] = {"coin_flip": _coin_flip, "game_of_life_halting": _same_word}
+
+
+def says_no_more(answer: str, truth: str) -> bool:
+    """Whether an answer has no words beyond the truth's, no more numbers and single letters, and the same one number.
+
+    >>> says_no_more("44", "44 days"), says_no_more("44 or 45 days", "44 days"), says_no_more("-2", "2")
+    (True, False, False)
+    >>> says_no_more("Bo is an elf, Al is a dwarf", "Al is a dwarf, and Bo is an elf."), says_no_more("LLRU", "RRLU")
+    (True, True)
+    """
+    if _is_number(truth):
+        found, wanted = number(answer), number(truth)
+        return found is not None and abs(found - wanted) <= CLOSE * abs(wanted)
+    said, wanted = (re.findall(r"[^\W\d_]+|[-+]?\d+(?:\.\d+)?|[%*/]", text) for text in (answer, truth))
+    if len(said) == len(wanted) == 1 and all(re.fullmatch("[UDLR]+", text[0]) for text in (said, wanted)):
+        return True  # moves
+    said = [word for word in said if word not in SAYS_NOTHING]
+    words, true_words = (Counter(w.lower() for w in each if len(w) > 1 and w.isalpha()) for each in (said, wanted))
+    others, true_others = (sum(len(w) == 1 or not w.isalpha() for w in each) for each in (said, wanted))
+    return words <= true_words and others <= true_others
+
+
+def _is_number(text: str) -> bool:
+    return number(text) is not None
+
+
+def _ask(dataset: str, settings: str, index: int, answer: str, truth: str, seconds: float) -> float | None:
+    """The verifier's score; 2 where it gives full marks to one of `PROBES` too; 0 where its question is another one."""
+    answers = [answer, *(probe.format(answer) for probe in PROBES)]
+    request = {"dataset": dataset, "settings": json.loads(settings), "index": index, "answers": answers, "truth": truth}
     return sandbox("reasoning-gym").ask(request, seconds)
 
 
 @lru_cache
 def _warm_up(dataset: str, settings: str, process: int) -> None:
     """Lets the sandbox make the data set, which may take longer than a verdict."""
-    _ask(dataset, settings, 0, "", START_SECONDS)
+    _ask(dataset, settings, 0, "", "", START_SECONDS)

@@ -2,9 +2,10 @@
 
 `Sandbox(name).ask(request)` -> a score. The process is started by `subprocess`, so that it also works in daemon workers,
 threads and notebooks. It imports its library once and then *forks* for every request; the fork may use `CPU_SECONDS` of
-processor time, 4 GiB of memory and no file, and is killed at the wall-clock limit. So a hopeless comparison costs its
-limit and no restart, a load on the machine changes nothing until it is some ten times too high, and no verdict depends
-on those before it. `sandbox_process` is the other end.
+processor time and 4 GiB of memory, sees no file but Python's library, makes no process and no socket (`confine` says what
+remains where the platform has no means), and is killed at the wall-clock limit with all that it left. So a hopeless
+comparison costs its limit and no restart, a load on the machine changes nothing until it is some ten times too high, and
+no verdict depends on those before it. `sandbox_process` is the other end.
 """
 
 from __future__ import annotations

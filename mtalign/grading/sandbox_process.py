@@ -9,20 +9,33 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import ctypes
+import errno
 import json
 import os
 import re
 import resource
 import select
 import signal
+import struct
 import sys
+import sysconfig
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 CPU_SECONDS = 1  # of processor time for a verdict
 MEMORY = 4 << 30  # bytes
+FULL = 1 - 1e-9  # of a verifier's marks
 MAX_FORMULA = 300  # characters
+REFUSED = {  # machine -> its number for audits, and system calls (asm/unistd.h) of a confined process that fail
+    "x86_64": (
+        0xC000003E,
+        [56, 57, 58, 435, 59, 322, 41, 53, 62, 200, 234, 424, 101, 425, 90, 91, 268, 452, 92, 93, 94, 260],
+    ),
+    "aarch64": (0xC00000B7, [220, 435, 221, 281, 198, 199, 129, 130, 131, 424, 117, 425, 52, 53, 452, 54, 55]),
+}  # clone fork vfork clone3, execve execveat, socket socketpair, kill tkill tgkill pidfd_send_signal, ptrace, io_uring_setup, chmod and chown of all forms
 EVALUATED = {  # datasets whose verifier passes the answer to sympy
     "countdown", "puzzle24", "polynomial_multiplication", "simple_integration", "intermediate_integration",
 }  # fmt: skip
@@ -84,24 +97,98 @@ def reasoning_gym() -> Callable[[dict], Callable[[], float]]:
         key = json.dumps([request["dataset"], request["settings"]])
         if key not in datasets:
             datasets[key] = reasoning_gym.create_dataset(request["dataset"], **request["settings"])
-        if request["dataset"] in EVALUATED and not is_formula(request["answer"]):
+        answer, *probes = request["answers"]
+        entry = datasets[key][request["index"]]
+        if str(entry["answer"]).strip() != request["truth"]:  # questions of a few data sets depend on the hash seed
             return lambda: 0.0
-        return partial(datasets[key].score_answer, request["answer"], datasets[key][request["index"]])
+        if request["dataset"] in EVALUATED and not is_formula(answer):
+            return lambda: 0.0
+        return partial(_checked, datasets[key].score_answer, entry, answer, probes)
 
     return prepare
 
 
+def _checked(score: Callable, entry: dict, answer: str, probes: list[str]) -> float:
+    """The score of the answer; 2 where it is full marks and that of a probe, which denies the answer, is too."""
+    given = float(score(answer, entry))
+    if given < FULL:
+        return given
+    for probe in probes:
+        with contextlib.suppress(Exception):  # a verifier that cannot read the probe has read all of it
+            if float(score(probe, entry)) >= FULL:
+                return 2.0
+    return given
+
+
+def confine() -> list[str]:
+    """Takes from this process what a verdict does not need, for good; says what: the rest the platform has no means for.
+
+    Linux from 5.13 on: Landlock leaves of the file system Python's own library, to read; seccomp refuses new processes,
+    programs, sockets, signals and tracing. Elsewhere limits of resources hold: no file can be written, no core is left,
+    and no process is made unless by root; files can be read and sockets opened there.
+    """
+    for limit, most in (
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # macOS has no limit of memory
+            resource.setrlimit(limit, (most, most))
+    libc = ctypes.CDLL(None, use_errno=True)
+    taken = ["writing"]
+    if not sys.platform.startswith("linux") or libc.prctl(38, 1, 0, 0, 0):  # PR_SET_NO_NEW_PRIVS
+        return taken
+    taken += ["files"] if _landlock(libc) else []
+    taken += ["processes", "network", "signals"] if _seccomp(libc) else []
+    return taken
+
+
+def _landlock(libc: ctypes.CDLL) -> bool:
+    """Whether only Python's library can be read from here on (landlock(7); system calls 444 to 446)."""
+    version = libc.syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    if version < 1:
+        return False
+    rights = {1: 13, 2: 14}.get(version, 15) + (version >= 5)  # numbers of rights that this kernel knows
+    handled = ctypes.c_uint64((1 << rights) - 1)
+    rules = libc.syscall(444, ctypes.byref(handled), ctypes.c_size_t(8), ctypes.c_uint32(0))
+    if rules < 0:
+        return False
+    for folder in {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}:
+        with contextlib.suppress(OSError):
+            opened = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+            rule = ctypes.create_string_buffer(struct.pack("=Qi", (1 << 2) | (1 << 3), opened))  # read files, folders
+            libc.syscall(445, ctypes.c_int(rules), ctypes.c_int(1), rule, ctypes.c_uint32(0))
+            os.close(opened)
+    done = libc.syscall(446, ctypes.c_int(rules), ctypes.c_uint32(0)) == 0
+    os.close(rules)
+    return done
+
+
+def _seccomp(libc: ctypes.CDLL) -> bool:
+    """Whether the system calls of `REFUSED` fail from here on (seccomp(2)): a program for the kernel's filter."""
+    if os.uname().machine not in REFUSED or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return False
+    architecture, calls = REFUSED[os.uname().machine]
+    last = len(calls) + 5  # the instruction that refuses; the one before it allows
+    program = [(0x20, 0, 0, 4), (0x15, 0, last - 2, architecture), (0x20, 0, 0, 0), (0x35, last - 4, 0, 0x40000000)]
+    program += [(0x15, last - at - 1, 0, call) for at, call in enumerate(calls, start=4)]
+    program += [(0x06, 0, 0, 0x7FFF0000), (0x06, 0, 0, 0x00050000 | errno.EPERM)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in program))
+    filter_ = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
+    return libc.prctl(22, 2, filter_, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+
+
 def limited(verdict: Callable[[], float], seconds: float) -> float | None:
-    """The verdict, computed in a fork; 0 where it raises or exceeds its own limits, None where the time is up."""
+    """The verdict, computed in a confined fork; 0 where it raises or exceeds its own limits, None where the time is up."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.close(reader)
-            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # no file can be written
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            os.setpgid(0, 0)
+            confine()
             os.write(writer, json.dumps(float(verdict())).encode())
         finally:
             os._exit(0)
@@ -113,15 +200,27 @@ def limited(verdict: Callable[[], float], seconds: float) -> float | None:
         return float(os.read(reader, 100) or 0.0)  # nothing where the verdict raised, or its limit was exceeded
     finally:
         os.close(reader)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        _end(child)
+
+
+def _end(child: int) -> None:
+    """Ends the fork, its group, and what has left the group: such a process becomes a child of this one (`main`)."""
+    for send in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with contextlib.suppress(OSError):
+        for left in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            os.kill(int(left), signal.SIGKILL)
+            os.waitpid(int(left), 0)
 
 
 def main(name: str) -> None:
     """Answers requests until the end of the input."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: gets what a fork leaves behind, to end it
     prepare = {"math": math, "reasoning-gym": reasoning_gym}[name]()
     print("ready", file=answers, flush=True)
     os.dup2(1, 2)

@@ -12,10 +12,13 @@ import os
 import re
 import shutil
 import tempfile
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
+
+from tqdm import tqdm
 
 from mtalign.config import hub, paths
 from mtalign.config.errors import ConfigError
@@ -143,10 +146,12 @@ def assemble(files: list[Path], target: Path) -> Path:
 
 def convert(gguf: Path, out: Path) -> None:
     """Writes the model and tokenizer of a GGUF file to `out`, as float32 safetensors."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    bar = partial(tqdm, leave=False, disable=None)  # on a terminal alone, and gone when it is done
+    modeling_gguf_pytorch_utils.tqdm = lambda tensors, desc="": bar(tensors, desc=f"converting {gguf.name}, once")
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype="float32")
     del model.config.quantization_config  # the weights are no longer quantised, and save_pretrained refuses with it

@@ -19,6 +19,7 @@ from mtalign.claims.verdicts import CLAIMS, LEAST_GAIN, STRONG, THRESHOLD, align
 from mtalign.config import paths, recipes
 from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
+from mtalign.config.run import Run
 from mtalign.models.load import is_shipped
 from mtalign.notebook import conclusions
 from mtalign.notebook.figures import accuracy_bars
@@ -77,7 +78,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "runs": runs,
         "versions": finished[0]["versions"] if finished else {},
         "device": finished[0]["device"] if finished else "unknown",
-        "deviations": list(dict.fromkeys(line for record in finished for line in record.get("deviations", []))),
+        "deviations": deviations_of([(run, record) for run, record in found if record]),
         "settings": recipes.table(grid.runs),
         "run_seconds": sum(record["seconds"] for record in finished),
         "commit": commit(),
@@ -86,6 +87,12 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "panel": panel,
         "label": lambda arm: label(arm).replace("\n", " "),
     }
+
+
+def deviations_of(found: list[tuple[Run, dict]]) -> list[str]:
+    """Where the runs deviate from what was published: what records say, and terms of the loss that they do not name."""
+    lines = [line for _, record in found for line in record.get("deviations", [])]
+    return list(dict.fromkeys(lines + [line for run, _ in found for line in recipes.missing_terms(run)]))
 
 
 def headline_text(bars: pd.DataFrame) -> str:

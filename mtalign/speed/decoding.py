@@ -1,4 +1,9 @@
-"""Sampling without `generate`'s work at each token, to the same bits: what completions begin with is computed once."""
+"""Faster sampling by transformers' `generate`, for Qwen2 and Llama models, with the same bits.
+
+All completions of a prompt begin alike, and many go on alike. Rows whose tokens so far are the same are one *node*:
+the model computes each node once, and its logits serve all its rows. What is not known here (other stopping criteria, a
+cache that holds something, scores to return) is left to transformers.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ KNOWN = (EosTokenCriteria, MaxLengthCriteria)
 
 
 class _Cache:
-    """Keys and values of beginnings of completions, in buffers of their full length: no token that is added copies them."""
+    """Keys and values of each node's tokens, in buffers of their full length, so that adding a token copies none."""
 
     def __init__(self, prompts, end: int):
         self.length, self.layers = prompts.get_seq_length(), []
@@ -27,14 +32,13 @@ class _Cache:
         return [buffer[:, :, : self.length + 1] for buffer in pair]
 
     def follow(self, parents: torch.Tensor) -> None:
-        """Goes on with these beginnings, in this order; one can be there several times, or not at all."""
+        """Makes node i the one after `parents[i]`; a parent can have several nodes after it, or none."""
         if not torch.equal(parents, torch.arange(len(self.layers[0][0]), device=parents.device)):
             self.layers = [[buffer[parents] for buffer in pair] for pair in self.layers]
 
 
 class _Sampling:
-    """Samples completions with little between two tokens, and computes what completions begin with once for all that begin
-    so, their prompt to start with. Random numbers are drawn in transformers' order."""
+    """`generate`'s loop over tokens, which computes each node once. Random numbers are drawn in transformers' order."""
 
     def _sample(self, input_ids, logits_processor, stopping_criteria, generation_config, **kwargs):
         ids, asked, read = input_ids, generation_config, kwargs.get("past_key_values")
@@ -70,15 +74,15 @@ class _Sampling:
             rows = unfinished.nonzero().flatten()
             if not len(rows):
                 return ids
-            found, own = torch.unique(node[rows] * self.vocab_size + tokens[rows], return_inverse=True)
-            parents = found // self.vocab_size
+            nodes, of_row = torch.unique(node[rows] * self.vocab_size + tokens[rows], return_inverse=True)
+            parents = nodes // self.vocab_size
             cache.follow(parents)
             seen = torch.nn.functional.pad(seen[parents], (0, 1), value=1)
             place = tuple(x[0, next_place[parents], None] for x in rotary)  # (N, 1, D), twice
             next_place = next_place[parents] + 1
             visible = seen.bool()[:, None, None] if padded else None
-            logits[rows] = self._next(found % self.vocab_size, cache, place, visible)[own]
-            node[rows] = own
+            logits[rows] = self._next(nodes % self.vocab_size, cache, place, visible)[of_row]
+            node[rows] = of_row
 
     def _next(self, tokens, cache: _Cache, place, visible) -> torch.Tensor:
         """(N, V) logits after the tokens (N,), which the cache takes in."""

@@ -48,19 +48,19 @@ def attend(module, query, key, value, attention_mask, scaling, **kwargs):
     (prefix_keys, prefix_values), (rows, heads, _, size) = key.prefix, query.shape
     prompts, kv_heads, prompt_length, _ = prefix_keys.shape
     samples, group = rows // prompts, heads // kv_heads
-    own = query.view(rows, kv_heads, group, size) * scaling
-    together = own.view(prompts, samples, kv_heads, group, size).transpose(1, 2)
-    together = together.reshape(prompts, kv_heads, samples * group, size)
+    queries = query.view(rows, kv_heads, group, size) * scaling
+    of_prompts = queries.view(prompts, samples, kv_heads, group, size).transpose(1, 2)
+    of_prompts = of_prompts.reshape(prompts, kv_heads, samples * group, size)
 
-    def back(x):  # (B, KV, N·G, X) -> (B·N, KV, G, X)
+    def to_rows(x):  # (B, KV, N·G, X) -> (B·N, KV, G, X)
         return x.view(prompts, kv_heads, samples, group, -1).transpose(1, 2).reshape(rows, kv_heads, group, -1)
 
-    scores = torch.cat([back(together @ prefix_keys.mT), own @ key.mT], dim=-1)  # (B·N, KV, G, T + t)
+    scores = torch.cat([to_rows(of_prompts @ prefix_keys.mT), queries @ key.mT], dim=-1)  # (B·N, KV, G, T + t)
     if attention_mask is not None:  # (B·N, 1, 1, T + t)
         scores = scores.masked_fill(~attention_mask, -torch.inf)
     weights = scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype)
     of_prompt = weights[..., :prompt_length].view(prompts, samples, kv_heads, group, -1).transpose(1, 2)
-    out = back(of_prompt.reshape(prompts, kv_heads, samples * group, -1) @ prefix_values)
+    out = to_rows(of_prompt.reshape(prompts, kv_heads, samples * group, -1) @ prefix_values)
     out += weights[..., prompt_length:] @ value
     return out.reshape(rows, 1, heads, -1), None
 

@@ -39,13 +39,13 @@ def prefix_trees(completions: torch.Tensor, kept: torch.Tensor, group: torch.Ten
     tokens, parents, groups, count = [], [], [], 0
     for column in range(completions.shape[1]):
         rows = kept[:, column].nonzero().flatten()
-        found, own = torch.unique(above[rows] * width + completions[rows, column], return_inverse=True)
-        tokens.append(found % width)
-        parents.append(found // width)
+        nodes, of_row = torch.unique(above[rows] * width + completions[rows, column], return_inverse=True)
+        tokens.append(nodes % width)
+        parents.append(nodes // width)
         groups.append(torch.cat(groups)[parents[-1]] if groups else parents[-1])
-        above[rows] = place[rows, column] = own + count
-        count += len(found)
-    depth = torch.cat([torch.full_like(found, i) for i, found in enumerate(tokens)])
+        above[rows] = place[rows, column] = of_row + count
+        count += len(nodes)
+    depth = torch.cat([torch.full_like(nodes, i) for i, nodes in enumerate(tokens)])
     return Trees(torch.cat(tokens), torch.cat(parents), len(tokens[0]), torch.cat(groups), depth, place)
 
 

@@ -53,23 +53,24 @@ def calibrate(folders: list[Path]) -> dict:
     import numpy as np
     from scipy.optimize import nnls
 
-    found = [json.loads(path.read_text()) for folder in folders for path in sorted(folder.glob("*.json"))]
-    found = [record for record in found if record["status"] == "finished"]
+    records = [json.loads(path.read_text()) for folder in folders for path in sorted(folder.glob("*.json"))]
+    records = [record for record in records if record["status"] == "finished"]
     known = set(Run.__dataclass_fields__)
-    amounts = [work(Run(**{k: v for k, v in record["config"].items() if k in known})) for record in found]
-    seconds = np.array([record["seconds"] for record in found])
+    amounts = [work(Run(**{k: v for k, v in record["config"].items() if k in known})) for record in records]
+    seconds = np.array([record["seconds"] for record in records])
     matrix = np.array([list(amount.values()) for amount in amounts])
     fitted, _ = nnls(matrix[::2] / seconds[::2, None], np.ones(len(seconds[::2])))
     error = np.abs(matrix[1::2] @ fitted / seconds[1::2] - 1)
     return {
-        "runs": len(found),
+        "runs": len(records),
         "seconds": {kind: round(float(value), 4) for kind, value in zip(amounts[0], fitted, strict=True)},
         "error": {"median": round(float(np.median(error)), 3), "nine_of_ten": round(float(np.quantile(error, 0.9)), 3)},
     }
 
 
 if __name__ == "__main__":
-    text = "# Made by `python -m mtalign.study.calibration` from the quick grid, as it is and with `fast: false`: seconds of a core, fitted to\n# half of the runs; error on the rest.\n"
+    text = "# Made by `python -m mtalign.study.calibration` from the quick grid, as it is and with `fast: false`:"
+    text += " seconds of a core, fitted to\n# half of the runs; error on the rest.\n"
     text += yaml.safe_dump(calibrate([Path(folder) for folder in sys.argv[1:]]), sort_keys=False)
     (paths.shared("params") / "calibration.yaml").write_text(text, encoding="utf-8")
     print(text, end="")

@@ -40,10 +40,10 @@ class Differences:
     @property
     def lines(self) -> list[str]:
         """For a terminal."""
-        found = [f"verdicts: {len(self.verdicts)} changed", *(f"  {line}" for line in self.verdicts)]
-        found += [f"numbers: {len(self.numbers)} changed beyond their intervals", *(f"  {n}" for n in self.numbers)]
-        found += [f"notebooks: {len(self.cells)} differ in cells", *(f"  {line}" for line in self.alone)]
-        return found + list(self.cells.values())
+        lines = [f"verdicts: {len(self.verdicts)} changed", *(f"  {line}" for line in self.verdicts)]
+        lines += [f"numbers: {len(self.numbers)} changed beyond their intervals", *(f"  {n}" for n in self.numbers)]
+        lines += [f"notebooks: {len(self.cells)} differ in cells", *(f"  {line}" for line in self.alone)]
+        return lines + list(self.cells.values())
 
 
 def compare(a: Path, b: Path) -> Differences:
@@ -53,35 +53,35 @@ def compare(a: Path, b: Path) -> Differences:
         ConfigError: one of them is no such folder.
     """
     (verdicts_a, numbers_a), (verdicts_b, numbers_b) = _summary(a), _summary(b)
-    found = Differences()
+    differences = Differences()
     for key in dict.fromkeys([*verdicts_a, *verdicts_b]):
         old, new = verdicts_a.get(key, "absent"), verdicts_b.get(key, "absent")
         if old != new:
-            found.verdicts.append(f"{' '.join(key)}: {old} -> {new}")
+            differences.verdicts.append(f"{' '.join(key)}: {old} -> {new}")
     for key in (key for key in numbers_a if key in numbers_b):
         x, y = numbers_a[key], numbers_b[key]
         if x.high < y.low or y.high < x.low:
-            found.numbers.append(f"{' '.join(key)}: {x} -> {y}")
+            differences.numbers.append(f"{' '.join(key)}: {x} -> {y}")
     names = [{path.name for path in folder.glob("[!.]*.ipynb")} for folder in (a, b)]
-    found.alone = [f"{name}: only in {a if name in names[0] else b}" for name in sorted(names[0] ^ names[1])]
+    differences.alone = [f"{name}: only in {a if name in names[0] else b}" for name in sorted(names[0] ^ names[1])]
     for name in sorted(names[0] & names[1]):
         if text := cell_differences(name, *(nbformat.read(folder / name, as_version=4) for folder in (a, b))):
-            found.cells[name] = text
-    return found
+            differences.cells[name] = text
+    return differences
 
 
 def _summary(folder: Path) -> tuple[dict[tuple, str], dict[tuple, Estimate]]:
     """The verdicts and the numbers of a study, by what they are about."""
     grid, records = grid_of(folder), Records(folder / "records")
-    found, numbers = {}, {}
+    claimed, numbers = {}, {}
     for block in grid.blocks.values():
         for row in verdicts(block.runs, records).itertuples():
-            found[row.claim, row.model, row.task] = row.verdict
+            claimed[row.claim, row.model, row.task] = row.verdict
             if isinstance(row.recovered, Estimate):
                 numbers["share recovered,", row.claim, row.model, row.task] = row.recovered
         for row in arm_accuracy(block.runs, records).itertuples():
             numbers["accuracy,", row.panel, row.arm] = Estimate(row.value, row.low, row.high)
-    return found, numbers
+    return claimed, numbers
 
 
 def cell_differences(name: str, old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> str:
@@ -106,10 +106,10 @@ def cell_differences(name: str, old: nbformat.NotebookNode, new: nbformat.Notebo
     return text.getvalue().rstrip()
 
 
-def write_html(found: Differences, a: Path, b: Path, page: Path) -> None:
+def write_html(differences: Differences, a: Path, b: Path, page: Path) -> None:
     """The differences as a page of its own, which opens without the network."""
-    cells = {name: [(_kind(line), line) for line in text.splitlines()] for name, text in found.cells.items()}
-    text = html.templates().get_template("diff.html").render(found=found, cells=cells, a=a.name, b=b.name)
+    cells = {name: [(_kind(line), line) for line in text.splitlines()] for name, text in differences.cells.items()}
+    text = html.templates().get_template("diff.html").render(found=differences, cells=cells, a=a.name, b=b.name)
     html.write(page, text)
 
 

@@ -1,20 +1,24 @@
-"""GPU memory and GPU hours of a run, from counts of operations and bytes and two assumed efficiencies."""
+"""What runs take: on a CPU as measured, on GPUs from counts of operations and bytes and two assumed efficiencies.
+
+Only numbers; `plan` puts them into words.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtalign.config.grid import Grid
 from mtalign.config.resources import Resources, batches
 from mtalign.config.run import Run
 from mtalign.models.size import _lora_parameters, architecture, cache_bytes, parameters
-from mtalign.study.calibration import evaluated
+from mtalign.study.calibration import core_seconds, evaluated
 
 GIB = 2**30
 
-
+SECONDS_PER_NOTEBOOK = 8.0  # one core of the machine in reports/LOG.md
 PROMPT = 256  # tokens, assumed for prompts that are not at hand
-SHARE = 8  # a mean completion is assumed to have the longest one's tokens divided by this
+SHARE = 8  # assumed: the most tokens that a completion may have, divided by those of the mean one
 TRAINING, DECODING = 0.35, 0.5  # assumed: share of peak operations in training, of peak bandwidth in decoding
 
 
@@ -37,6 +41,44 @@ DEVICES = {
 }
 
 
+@dataclass(frozen=True)
+class GpuCost:
+    """What missing runs take on GPUs of one kind."""
+
+    gpus: int  # for each run
+    memory: dict[str, dict[str, float]]  # model -> part -> GiB of each GPU in training, or in evaluation if not trained
+    hours: float  # GPU hours of all runs
+    hours_of_blocks: dict[str, float]  # of those, by block of the grid; a run of two blocks counts in the first
+    weights: int  # bytes of all models, in 16 bits
+    checkpoints: int  # bytes of the checkpoints that a run at work keeps
+
+
+def cpu_cost(missing: list[Run], notebooks: int) -> tuple[float, float]:
+    """Seconds on one core of the machine that was measured, and megabytes of records and executed notebooks."""
+    seconds = sum(map(core_seconds, missing)) + SECONDS_PER_NOTEBOOK * notebooks
+    records = sum(3e3 + (60 if run.max_steps else 150) * evaluated(run) for run in missing)  # bytes, as committed ones
+    return seconds, records / 1e6 + 0.4 * notebooks
+
+
+def gpu_cost(grid: Grid, missing: list[Run], device: Device) -> GpuCost:
+    """Memory, time and disk of the missing runs with the grid's resources."""
+    resources = grid.resources
+    runs = {run.model: run for run in missing} | {run.model: run for run in missing if run.max_steps}  # one of a model
+    hours = {run: gpu_hours(run, resources, device) for run in missing}
+    total = sum(hours.values())
+    hours_of_blocks = {name: sum(hours.pop(r, 0.0) for r in block.runs) for name, block in grid.blocks.items()}
+    weights = {model: parameters(architecture(model)) for model in runs}
+    checkpoint = max((12 * weights[run.model] for run in missing if run.max_steps), default=0)  # with Adam's moments
+    return GpuCost(
+        gpus=max(1, resources.gpus),
+        memory={model: memory(run, resources, device) for model, run in runs.items()},
+        hours=total,
+        hours_of_blocks=hours_of_blocks,
+        weights=2 * sum(weights.values()),
+        checkpoints=checkpoint * resources.trl.get("save_total_limit", 2) * (resources.save_steps > 0),
+    )
+
+
 def memory(run: Run, resources: Resources, device: Device) -> dict[str, float]:
     """GiB of each GPU in training, by part. FSDP and ZeRO-3 spread weights, gradients and optimizer over the GPUs."""
     config, gpus = architecture(run.model), max(1, resources.gpus)
@@ -48,9 +90,8 @@ def memory(run: Run, resources: Resources, device: Device) -> dict[str, float]:
     micro, _ = batches(run.generation_batch_size, run.steps_per_generation, resources)
     length = PROMPT + run.max_completion_length
     layers = config["num_hidden_layers"]
-    kept = (
-        layers if resources.trl.get("gradient_checkpointing") else 17 * layers
-    )  # tensors of hidden size, kept for later
+    checkpointed = resources.trl.get("gradient_checkpointing")
+    kept = layers if checkpointed else 17 * layers  # tensors of hidden size, for the backward pass
     parts = {
         "weights": 4 * weights / whole,  # float32, as autocast needs
         "gradients": 4 * trained / rest,
@@ -76,14 +117,13 @@ def gpu_hours(run: Run, resources: Resources, device: Device) -> float:
     weights, mean = parameters(config), run.max_completion_length / SHARE
     attention = 2 * config["num_hidden_layers"] * config["hidden_size"] * (PROMPT + mean)  # operations for each token
     forward = 2 * weights + attention
-    seconds = (
-        evaluated(run) * run.num_samples * mean * _decoding(config, weights, mean, device) * gpus
-    )  # by one of them; the others wait
+    one_token = _decoding(config, weights, mean, device)
+    seconds = evaluated(run) * run.num_samples * mean * one_token * gpus  # by one of them; the others wait
     if run.max_steps:
         sampled = run.max_steps // run.steps_per_generation * run.generation_batch_size * mean  # tokens
         passes = 3 + bool(resources.trl.get("gradient_checkpointing"))  # forward, backward counts twice, recomputation
         passes += (run.steps_per_generation > 1) + bool(run.beta)  # old log-probabilities, those of the reference
-        seconds += sampled * _decoding(config, weights, mean, device)
+        seconds += sampled * one_token
         seconds += sampled * (1 + PROMPT / mean) * passes * forward / (device.operations * TRAINING)
     return seconds / 3600
 

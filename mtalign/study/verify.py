@@ -60,7 +60,7 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
 
 def wrong_records(grid: Grid, records: Records) -> dict[str, str]:
     """Records that are missing, damaged, made with other versions than the rest, or trained from another base."""
-    found, wrong = {}, {}
+    finished, wrong = {}, {}
     for run in grid.runs:
         name = f"records/{run.run_id}.json"
         try:
@@ -73,13 +73,13 @@ def wrong_records(grid: Grid, records: Records) -> dict[str, str]:
         elif record["status"] != "finished":
             wrong[name] = f"failed: {record['reason']}"
         else:
-            found[run] = record
-    made = {run: _versions(record) for run, record in found.items()}
-    usual = max(made.values(), key=list(made.values()).count, default="")
-    for run, record in found.items():
-        base = found.get(run.base)
-        if made[run] != usual:
-            wrong[f"records/{run.run_id}.json"] = f"made with {made[run]}, most others with {usual}"
+            finished[run] = record
+    versions = {run: _versions(record) for run, record in finished.items()}
+    usual = max(versions.values(), key=list(versions.values()).count, default="")
+    for run, record in finished.items():
+        base = finished.get(run.base)
+        if versions[run] != usual:
+            wrong[f"records/{run.run_id}.json"] = f"made with {versions[run]}, most others with {usual}"
         elif base and any(base["after"].get(key) != value for key, value in record["before"].items()):
             wrong[f"records/{run.run_id}.json"] = "`before` is not what the base's record says"
     return wrong
@@ -94,14 +94,14 @@ def wrong_notebooks(grid: Grid, records: Records, out: Path) -> dict[str, str]:
     wrong, evidence = {}, records.evidence(grid.runs)
     for page in pages(grid):
         executed = out / f"{page.stem}.ipynb"
-        made, wanted = stored(executed), made_from(page, evidence)
-        inputs = made.get("made_from") or {}
+        metadata, wanted = stored(executed), made_from(page, evidence)
+        inputs = metadata.get("made_from") or {}
         different = [words for name, words in WRONG.items() if inputs.get(name) != wanted[name]]
         if not executed.is_file():
             wrong[executed.name] = "missing"
         elif not inputs:
             wrong[executed.name] = "does not say what it was executed from"
-        elif checksum(json.loads(executed.read_text(encoding="utf-8"))) != made.get("checksum"):
+        elif checksum(json.loads(executed.read_text(encoding="utf-8"))) != metadata.get("checksum"):
             wrong[executed.name] = "changed since it was executed"
         elif different:
             wrong[executed.name] = ", ".join(different)
@@ -119,8 +119,8 @@ def wrong_pages(grid: Grid, records: Records, out: Path) -> dict[str, str]:
         if not (out / name).is_file():
             wrong[name] = "missing"
             continue
-        made, whole = stamp(out / name)
-        if made != source:
+        stamped, whole = stamp(out / name)
+        if stamped != source:
             wrong[name] = "made from something else than what is here"
         elif not whole:
             wrong[name] = "changed since it was made"

@@ -18,17 +18,13 @@ import dataclasses
 import os
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
-from mtalign.config import paths
-from mtalign.config.errors import ConfigError
-from mtalign.grading.answers import GRADERS, gradable
+from mtalign.grading.answers import gradable
 from mtalign.tasks.base import Task
 from mtalign.tasks.options import letters
 from mtalign.tasks.rows import apart, boxed, example_of, finish, ground_truth, in_game_data
-from mtalign.tasks.sources import read_jsonl, read_rows
+from mtalign.tasks.sources import read_rows
 
 KORBENCH = ("operation", "counterfactual", "logic", "puzzle", "cipher")
 YES_NO = ("Yes", "No")
@@ -57,15 +53,30 @@ class Source(NamedTuple):
     train: bool = True  # whether there are enough rows to train on some
     read: Callable[..., str] | None = None  # finds the answer in its column; "" where there is none
     held_out: tuple[str, ...] = ()  # of a training set: not trained on, and the first is evaluated
+    prompt: Callable[..., list[dict]] | None = None  # gives the rows whole prompts in the place of questions
+    shuffle: bool = True  # False for a training set that is kept in its own order
+
+
+def _with_rules(source: Source, rows: list[dict], root: str) -> list[dict]:
+    """Rows of KOR-Bench whose question has its rule before it: the zero-shot prompt without the introduction."""
+    hub = source.hub | {"data_files": source.hub["data_files"].replace("sample", "rule")}
+    category = source.kind.removeprefix("korbench-")
+    rules = read_rows(source.kind, source.file.replace("sample", "rule"), hub, root)
+    contents = {str(rule["idx"]): rule["rule_content"] for rule in rules}
+    title = "Story" if category == "counterfactual" else category.capitalize()
+    form = "### {title} Rule:\n\n{rule}\n\n### Question:\n{question}"
+    return [
+        row | {"question": form.format(title=title, rule=contents[str(row["rule_id"])], question=row["question"])}
+        for row in rows
+    ]
 
 
 def _korbench(category: str) -> Source:
     hub = {"path": "m-a-p/KOR-Bench", "data_files": f"**/{category}/sample.jsonl", "split": "train"}
     choices = ("A", "B", "C", "D") if category == "counterfactual" else ()
     description = f"KOR-Bench, {category}: a new rule and a question about it"
-    return Source(
-        description, f"korbench-{category}", f"korbench/{category}/sample.jsonl", hub, ("question", "answer"), choices
-    )
+    file = f"korbench/{category}/sample.jsonl"
+    return Source(description, f"korbench-{category}", file, hub, ("question", "answer"), choices, prompt=_with_rules)
 
 
 def _bbh(task: str, choices: tuple[str, ...] | None) -> Source:
@@ -98,7 +109,7 @@ REAL: dict[str, Source] = {
     "dsr-sub": Source(
         "DeepScaleR-sub, the training set of one-shot RLVR; evaluated on MATH-500", "math", "oneshot/dsr_sub.parquet",
         {"path": "ypwang61/one_shot_rlvr", "data_files": "**/dsr_sub.parquet", "split": "train"},
-        ("prompt", "reward_model"), read=ground_truth, held_out=("math500",),
+        ("prompt", "reward_model"), read=ground_truth, held_out=("math500",), shuffle=False,
     ),
     "math-train": Source(
         "MATH, its training split of 7,500 questions of all levels; evaluated on MATH-500", "math", "",
@@ -115,6 +126,15 @@ REAL: dict[str, Source] = {
 }  # fmt: skip
 
 
+def _without_tests(name: str, source: Source, examples: list, rows: int, root: str) -> Task:
+    """A training set without the questions of the benchmarks that are held out; the first of these is evaluated."""
+    tests = [_load(test, root) for test in source.held_out]
+    training = apart(examples, (e for test in tests for e in test.train + test.eval), source.kind)
+    description = f"{source.description}; left out: {rows - len(examples)} without an answer that can be graded"
+    description += f", {len(examples) - len(training)} that are in {', '.join(source.held_out)}"
+    return finish(name, description, training, source.kind, eval_=tests[0].eval, shuffle=source.shuffle)
+
+
 def load(name: str) -> Task:
     """The benchmark called `name`, read once for each data folder.
 
@@ -128,17 +148,8 @@ def load(name: str) -> Task:
 def _load(name: str, root: str) -> Task:
     source = REAL[name]
     rows = read_rows(name, source.file, source.hub, root)
-    if name.startswith("korbench-"):
-        hub = source.hub | {"data_files": source.hub["data_files"].replace("sample", "rule")}
-        rules = read_rows(name, source.file.replace("sample", "rule"), hub, root)
-        contents = {str(rule["idx"]): rule["rule_content"] for rule in rules}
-        # The sections of the benchmark's zero-shot prompt, without its introduction.
-        title = "Story" if name.endswith("counterfactual") else name.removeprefix("korbench-").capitalize()
-        form = "### {title} Rule:\n\n{rule}\n\n### Question:\n{question}"
-        rows = [
-            row | {"question": form.format(title=title, rule=contents[str(row["rule_id"])], question=row["question"])}
-            for row in rows
-        ]
+    if source.prompt:
+        rows = source.prompt(source, rows, root)
     number, answer = len(rows), source.columns[1]
     if source.read:
         rows = [row | {answer: source.read(row[answer])} if row.get(answer) else row for row in rows]
@@ -146,45 +157,9 @@ def _load(name: str, root: str) -> Task:
     examples = [example_of(name, number, row, source.columns) for number, row in enumerate(rows, start=1)]
     examples = [e for e in examples if gradable(e.answer, source.kind)]  # KOR-Bench's puzzle 84 has a false key
     if source.held_out:
-        tests = [_load(test, root) for test in source.held_out]
-        kept = apart(examples, (e for test in tests for e in test.train + test.eval), source.kind)
-        description = f"{source.description}; left out: {number - len(examples)} without an answer that can be graded"
-        description += f", {len(examples) - len(kept)} that are in {', '.join(source.held_out)}"
-        return finish(name, description, kept, source.kind, eval_=tests[0].eval, shuffle=name != "dsr-sub")
+        return _without_tests(name, source, examples, number, root)
     chance = None
     if source.choices != ():
         examples = [dataclasses.replace(e, options=source.choices or letters(e.prompt)) for e in examples]
         chance = sum(1 / max(1, len(e.options)) for e in examples) / len(examples)
     return finish(name, source.description, examples, source.kind, chance, shuffle=True, train=source.train)
-
-
-def load_jsonl(name: str) -> Task:
-    """The task `jsonl:<path>?kind=<kind>`: one object a line, with `prompt` and `answer`.
-
-    Raises:
-        ConfigError: the file is missing, empty or broken; the line and the key are named.
-    """
-    file, _, query = name.removeprefix("jsonl:").partition("?")
-    settings = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := set(settings) - {"kind"}:
-        raise ConfigError(f"task {name}: {min(unknown)}: unknown key; known: kind")
-    if (kind := settings.get("kind", "exact")) not in GRADERS:
-        raise ConfigError(f"task {name}: kind: unknown value {kind!r}; known: {', '.join(GRADERS)}")
-    path = paths.given(file)
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    return _load_jsonl(name, path, kind, changed)
-
-
-@lru_cache
-def _load_jsonl(name: str, path: Path, kind: str, changed: int) -> Task:
-    rows = read_jsonl(path)
-    examples = [example_of(str(path), number, row, ("prompt", "answer"), "line") for number, row in rows]
-    for (number, _), example in zip(rows, examples, strict=True):
-        if not gradable(example.answer, kind):
-            raise ConfigError(
-                f"{path}: line {number}: answer: no completion could ever match {example.answer!r:.60} as {kind}"
-            )
-    return finish(name, f"prompts and answers of {path.name}", examples, kind, shuffle=True)

@@ -56,10 +56,10 @@ def load(name: str) -> Task:
         raise ConfigError(f"task {name}: expected 1 to {MOST_STEPS} steps")
     from mtalign.tasks.rows import finish
 
-    rng, found = random.Random(f"{SPLIT_SEED} {name}"), {}
-    while len(found) < TRAIN_PROMPTS + EVAL_PROMPTS:
+    rng, examples = random.Random(f"{SPLIT_SEED} {name}"), {}
+    while len(examples) < TRAIN_PROMPTS + EVAL_PROMPTS:
         text, value = expression(steps, rng)
-        found.setdefault(text, Example(f"What is the value of {text}?", str(value)))
+        examples.setdefault(text, Example(f"What is the value of {text}?", str(value)))
     return finish(
-        name, f"random arithmetic of {steps} steps, freshly generated", list(found.values()), "math", shuffle=True
+        name, f"random arithmetic of {steps} steps, freshly generated", list(examples.values()), "math", shuffle=True
     )

@@ -34,10 +34,10 @@ def demonstrations(task: Task) -> Sequence[tuple[str, str]]:
     >>> demonstrations(load_task("calculation-1"))[0]
     ('What is the value of 85 * 32?', '2720')
     """
-    own = [(e.prompt, e.answer) for e in task.train[-SHOWN:]]
-    if len(task.train) < 10 * SHOWN or sum(len(q) + len(a) for q, a in own) > LONGEST_SHOWN:
+    last = [(e.prompt, e.answer) for e in task.train[-SHOWN:]]
+    if len(task.train) < 10 * SHOWN or sum(len(q) + len(a) for q, a in last) > LONGEST_SHOWN:
         return DEMONSTRATIONS
-    return own
+    return last
 
 
 def finish(
@@ -107,8 +107,8 @@ def example_of(where: str, number: int, row: dict, columns: tuple[str, str], uni
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            found = f"got {value!r:.40}" if key in row else f"not there; there are: {', '.join(row) or 'none'}"
-            raise ConfigError(f"{where}: {unit} {number}: {key}: expected text, {found}")
+            instead = f"got {value!r:.40}" if key in row else f"not there; there are: {', '.join(row) or 'none'}"
+            raise ConfigError(f"{where}: {unit} {number}: {key}: expected text, {instead}")
         texts.append(str(value).strip())
         if not texts[-1]:
             raise ConfigError(f"{where}: {unit} {number}: {key}: is blank, and no completion could ever match it")

@@ -155,7 +155,7 @@ def test_any_reward_subset_objective_is_a_run_or_a_clear_error():
                 except ConfigError as error:
                     assert "objective" in str(error)
                     refused.add((reward, objective))
-    confident = ("entropy", "entropy_token", "entropy_sequence")
+    confident = ("entropy", "entropy_token", "entropy_token_sum", "entropy_sequence")
     objectives = [objective for objective in typing.get_args(Objective) if objective != "grpo"]
     assert refused == {(reward, objective) for reward in confident for objective in objectives}
 

@@ -42,7 +42,7 @@ CHANGES = [  # key, value: refused by both, or by neither
     ("grid.seed", [-1]), ("grid.warm_up", {"dose": [0.5], "seed": [0]}), ("grid.warm_up", {"dose": [2.0], "seed": [0]}),
     ("grid.warm_up", {"dose": [0.5]}), ("grid.warm_up", {"dose": [0.5], "seed": [0], "documents": 0}), ("grid.speed", [1]), ("grid.arm", ["my_arm"]), ("fixed.max_stepz", 3), ("fixed.max_steps", "4"),
     ("fixed.max_steps", -1), ("fixed.learning_rate", "1e-3"), ("fixed.learning_rate", 0), ("fixed.learning_rate", 1),
-    ("fixed.bf16", 1), ("fixed.num_generations", 1), ("fixed.loss_type", "sum"), ("fixed.reward", "nothing"),
+    ("fixed.bf16", 1), ("fixed.num_generations", 0), ("fixed.random_probability", 1.5), ("fixed.adam_beta2", 1.0), ("fixed.loss_type", "sum"), ("fixed.reward", "nothing"),
     ("fixed.reward", "tests_of:mine"), ("fixed.model", "micro-a"), ("fixed", None), ("fixed", [1]), ("notebook", {}),
     ("notebooks.once", {}), ("notebooks.each", None), ("resources.gpus", -1), ("resources.gpu", 1), ("resources.cpus", 0),
     ("resources.trl", {"vllm_mode": "colocate"}), ("arms.my_arm", {"reward": "random"}), ("arms.my_arm", {"kind": 1}),

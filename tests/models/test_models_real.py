@@ -1,5 +1,7 @@
 """Pretrained models: one clear line where one cannot be had; converted once, whole or not at all."""
 
+import dataclasses
+import time
 from importlib.util import find_spec
 
 import pytest
@@ -7,7 +9,7 @@ import torch
 
 from mtalign.config import hub
 from mtalign.config.errors import ConfigError
-from mtalign.diagnosis.preflight import in_words, preflight
+from mtalign.diagnosis.preflight import Sampling, in_words, preflight
 from mtalign.generation import sampling
 from mtalign.generation.prompts import render
 from mtalign.generation.sampling import _Drawn, sample
@@ -91,14 +93,35 @@ def test_a_chat_template_gets_prompt_and_instruction_and_begins_once():
 def test_preflight_shows_the_prompt_and_how_completions_end():
     model, tokenizer = load_model("micro-a")
     found = preflight(model, tokenizer, load_task("ordering"))
-    assert found["prompt"] == load_task("ordering").train[0].prompt and found["eos"] == tokenizer.eos_token_id
-    assert found["terminated"] == found["answered"] == 1 and found["truncated"] == 0
-    assert repr(found["prompt"]) in in_words(found)
+    assert found.best.prompt == load_task("ordering").train[0].prompt and found.eos == tokenizer.eos_token_id
+    assert found.best.ended == found.best.answered == 1 and len(found.tried) == 1 and found.completions == 16
+    words = in_words(found)
+    assert words.startswith("yes, it stops: 100%") and "it keeps the format" in words.splitlines()[1]
+    assert repr(found.best.prompt) in words
+
+
+def test_preflight_says_which_style_to_use_and_when_none_helps():
+    found = preflight(*load_model("micro-a"), load_task("ordering"), Sampling(prompts=1))
+    think = dataclasses.replace(found.best, answered=0.1)
+    direct = dataclasses.replace(found.best, style="direct", answered=0.9)
+    assert "use style direct" in in_words(dataclasses.replace(found, tried=(direct, think)))
+    silent = in_words(dataclasses.replace(found, tried=(think,)))
+    assert "NO: whether it keeps the format" in silent and "no style makes it answer" in silent
+
+
+@pytest.mark.slow
+def test_preflight_of_a_real_model_tries_both_styles_within_90_seconds():
+    needs("smollm2-135m-instruct")
+    began, heard = time.monotonic(), []
+    pair = load_model("smollm2-135m-instruct")
+    found = preflight(*pair, load_task("calculation-1"), progress=lambda *each: heard.append(each))
+    assert {t.style for t in found.tried} == {"think", "direct"} and found.best.style == "direct"
+    assert heard and (time.monotonic() - began < 90 or found.hurried)
 
 
 def test_preflight_refuses_a_run_in_which_nothing_ends():
     with pytest.raises(ConfigError, match="100% of 16 completions do not end within 3 tokens: raise max_completion"):
-        preflight(*load_model("micro-a"), load_task("ordering"), max_tokens=3)
+        preflight(*load_model("micro-a"), load_task("ordering"), Sampling(max_tokens=3))
 
 
 @pytest.mark.slow

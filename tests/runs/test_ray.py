@@ -127,3 +127,28 @@ def test_no_cluster_is_one_clear_line_at_once(tmp_path, known):
         [*command, "--out", str(tmp_path / "o")], capture_output=True, text=True, env=environment, timeout=60
     )
     assert done.returncode == 2 and "--executor ray: no cluster" in done.stderr
+
+
+SRUN = """#!/bin/bash
+while [[ "$1" == -* ]]; do shift; done
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("ray_starts", [True, False])
+def test_the_slurm_script_ends_with_0_only_where_the_study_ended(tmp_path, ray_starts):
+    """On one node, with stand-ins for srun and scontrol, which there are on a cluster alone."""
+    commands = {"srun": SRUN, "scontrol": "#!/bin/sh\necho 127.0.0.1\n"}
+    commands["mtalign"] = f'#!/bin/sh\nexec "{sys.executable}" -m mtalign "$@"\n'
+    fails = "" if ray_starts else '[ "$1" = start ] && exit 1\n'  # as on a machine that is too busy
+    commands["ray"] = f'#!/bin/sh\n{fails}exec "{sys.executable}" -m ray.scripts.scripts "$@"\n'
+    for name, text in commands.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    environment |= {"SLURM_JOB_NODELIST": "one", "SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": "1"}
+    command = ["bash", str(paths.shared("params") / "slurm.sh"), str(paths.shared("params") / "tiny.yaml")]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")], env=environment, capture_output=True, text=True, timeout=900
+    )
+    assert (done.returncode == 0) == ray_starts == (tmp_path / "out" / "index.html").exists(), done.stdout[-3000:]

@@ -1,0 +1,73 @@
+"""The words of a card: for the terminal, and parts of them for its page."""
+
+from __future__ import annotations
+
+from mtalign.claims.verdicts import STRONG
+from mtalign.diagnosis.card import Card, next_step
+from mtalign.diagnosis.forecast import Forecast
+
+HOW_SURE = "alignment lies above the flip, both uncertain, trusted as often as the flip was right on pairs it was not made from."
+
+
+def in_words(found: Card) -> str:
+    """The card for the terminal: next step, alignment, expectations, and what they rest on."""
+    level = found.level
+    lines = [
+        f"{found.model} on {found.task}: {found.panel} alignment, {found.compared} {estimate(level)}",
+        f"Next step: {next_step(found)}",
+        "",
+        f"Measured on {found.prompts} questions, at least {found.samples} samples each; guessing gives {found.chance:.2f}"
+        f" ({found.chance_is}); alignment is called strong from {STRONG} on",
+        *[f"  {name:24} {estimate(e)}" for name, e in found.alignment.items()],
+    ]
+    if found.answered is not None:
+        lines.append(f"  {'samples with an answer':24} {found.answered:.0%}")
+    if found.scored_by:
+        lines.append(f"  verdicts by {found.scored_by}")
+    lines += [f"  note: {note}" for note in found.notes]
+    if found.stopped:
+        lines.append(f"  sampling stopped: {found.stopped}")
+    lines += [
+        "",
+        "What to expect of RL here",
+        f"  {'claim':66} {'expect':15} {'P(holds)':9} where it flips in the study",
+    ]
+    for f in found.expected:
+        lines.append(f"  {f.statement:66} {f.verdict:15} {probability(f):9} {where(f)}")
+    lines += ["", f"P(holds): {HOW_SURE} Rests on {found.rests_on}."]
+    return "\n".join(lines)
+
+
+HOW_SURE = "alignment lies above the flip, both uncertain, trusted as often as the flip was right on pairs it was not made from."
+
+
+def estimate(ends: dict[str, float]) -> str:
+    """A value with its interval, for people."""
+    return f"{ends['value']:.2f} [{ends['low']:.2f}, {ends['high']:.2f}]"
+
+
+def probability(f: Forecast) -> str:
+    """A probability, or nothing."""
+    return "" if f.probability is None else f"{f.probability:.2f}"
+
+
+def where(f: Forecast) -> str:
+    """Where a claim flips in the study, in words, with how often that was right.
+
+    >>> from mtalign.diagnosis.forecast import forecasts
+    >>> found = {f.claim: f for f in forecasts({"chance-corrected pass@4": {"value": 0.9, "low": 0.8, "high": 0.95}})}
+    >>> where(found["random_reward"])
+    'held in no pair measured (0 of 20)'
+    """
+    if not f.flips:
+        return f.why
+    held = f"{f.held} of {max(f.held, f.pairs + f.other_pairs)}"
+    if f.flips == "between":
+        low = "below all measured" if f.low is None else f"{f.low:.2f}"
+        high = "above all measured" if f.high is None else f"{f.high:.2f}"
+        said = f"at {f.flip:.2f} [{low}, {high}]; right in {f.right} of {f.pairs} pairs (held in {held})"
+    else:
+        said = f"held in {'every' if f.flips == 'everywhere' else 'no'} pair measured ({held})"
+    if f.other_pairs and f.other_right < f.other_pairs:
+        said += f"; of {f.other_pairs} with free answers or other formats right in {f.other_right}"
+    return f"{f.why}; {said}" if f.why else said
