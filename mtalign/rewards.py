@@ -117,6 +117,26 @@ def majority_vote(
     return rewards
 
 
+def shuffled_majority(
+    prompts, completions, trainer_state=None, seed=None, row=None, kind=None, **_
+) -> list[float | None]:
+    """The rewards of `majority_vote`, permuted within each group: the same reward rates, and no word about the answer.
+
+    A control of ours: what is left of the majority's effect is drift. Permuted by a generator seeded by (seed, step,
+    prompt).
+
+    >>> sum(shuffled_majority(["p"] * 3, ["<answer>1</answer>", "<answer>2</answer>", "<answer>1</answer>"]))
+    2.0
+    """
+    rewards = majority_vote(prompts, completions, trainer_state, seed, row, kind)
+    for group in _groups(prompts, row):
+        shuffled = [rewards[i] for i in group]
+        _generator("shuffle", trainer_state, seed, group, prompts, row).shuffle(shuffled)
+        for i, reward in zip(group, shuffled, strict=True):
+            rewards[i] = reward
+    return rewards
+
+
 def constant(prompts=None, completions=(), **_) -> list[float]:
     """The same for all: no advantage, so that nothing but the entropy term of the loss is left.
 
@@ -241,10 +261,12 @@ REWARDS: dict[str, Callable[..., list]] = {
     "inverted": inverted,
     "format_only": format_only,
     "majority_vote": majority_vote,
+    "shuffled_majority": shuffled_majority,
     "entropy": entropy,
     "entropy_token": entropy_token,
     "entropy_token_sum": entropy_token_sum,
     "entropy_sequence": entropy_sequence,
     "constant": constant,
 }
-NEEDS_GROUP = ("majority_vote", "random", "random_gated")  # rewards that depend on the place in the group
+# rewards that depend on the place in the group
+NEEDS_GROUP = ("majority_vote", "shuffled_majority", "random", "random_gated")

@@ -14,8 +14,8 @@ FOLDER = click.Path(path_type=Path)
 MODEL = "A model of `mtalign list models`, a local folder, or org/name@revision."
 TASK = "A task of `mtalign list tasks`, or a file: questions.jsonl, .csv or .parquet."
 TEMPERATURE = click.option("--temperature", type=click.FloatRange(0.01, 10), default=1.0, show_default=True)
-STYLES = click.Choice(["think", "direct"])
-STYLE = "Of prompts for pretrained models: reason first, or answer at once after three of the task's own questions."
+STYLES = click.Choice(["think", "direct", "bare"])
+STYLE = "Of prompts for pretrained models: reason first; answer at once after three of the task's own questions, or (bare) none."
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """Models: a name -> (model, tokenizer). The shipped micro models, any local folder of transformers with safetensors, or
-a function of one's own (see `plugins`). Pretrained models, from packages and from the Hub, are found in `packaged`."""
+a function of one's own (see `plugins`). Pretrained models, from packages and from the Hub, are found in `packaged`; a
+warm-up of one of them (`config.warm_up`) is made when it is first loaded."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from mtalign.config import paths, plugins
 from mtalign.config.errors import ConfigError
+from mtalign.config.warm_up import is_warm_up, parse
+from mtalign.models import warm_up
 from mtalign.tasks.registry import load_task
 
 SAFE = {
@@ -21,12 +24,16 @@ def checkpoint(name: str) -> Path | None:
     """The folder of the model called `name`: a shipped micro model, or a local folder with a `config.json`.
 
     Returns:
-        None for a model of `packaged`, which has no folder before it is loaded.
+        None for a model of `packaged` or a warm-up, which have no folder before they are loaded.
 
     Raises:
         KeyError: there is no such model.
         ConfigError: it needs a package that is missing, or a revision.
     """
+    if is_warm_up(name):
+        checkpoint(parse(name).model)
+        load_task(parse(name).task)
+        return None
     shipped = paths.CHECKPOINTS / name
     for folder in (shipped, paths.given(name)):
         if name and (folder / "config.json").is_file():
@@ -70,7 +77,7 @@ def load_model(name: str, exact: bool = True):
     if folder is None:
         from mtalign.models import packaged
 
-        folder = packaged.folder(name)
+        folder = warmed(name) if is_warm_up(name) else packaged.folder(name)
         if folder is None:
             folder, options = packaged.hub_arguments(name)
             try:
@@ -94,6 +101,21 @@ def _own_model(name: str):
         raise KeyError(f"{name}: gives {type(given).__name__} and not (model, tokenizer) of transformers")
     model, tokenizer = given
     return model.eval(), tokenizer
+
+
+def warmed(name: str, progress=None) -> Path:
+    """The folder of a warm-up, made where it is not in the cache yet.
+
+    Args:
+        progress: called with the number of documents seen.
+
+    Raises:
+        KeyError, ConfigError: it cannot be had; the line says what to do.
+    """
+    wanted = parse(name)
+    if warm_up.is_made(wanted):
+        return warm_up.place(wanted)
+    return warm_up.make(wanted, *load_model(wanted.model), progress)
 
 
 def _load(folder: str | Path, options: dict, exact: bool):
