@@ -184,16 +184,16 @@ def diagnose(
     """
     from mtalign.generation.prompts import render
     from mtalign.generation.sampling import sample
-    from mtalign.models.load import check_names, is_shipped, load_model
+    from mtalign.models.load import check_names, is_micro, load_model
     from mtalign.tasks.registry import load_task
     from mtalign.tasks.rows import demonstrations
 
     began = time.monotonic()
     check_names([(model, task)], "diagnose")
     known, (loaded, tokenizer) = load_task(task), load_model(model, exact=False)
-    if not is_shipped(model):
+    if not is_micro(model):
         use_fastest_threads(loaded)
-    number = num_samples or (64 if is_shipped(model) else 8)
+    number = num_samples or (64 if is_micro(model) else 8)
     tokens = max_tokens or (128 if known.instruction else 20)
     examples = known.eval[:prompts]
 

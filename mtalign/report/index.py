@@ -17,7 +17,7 @@ from mtalign.claims.tables import arm_accuracy, difference
 from mtalign.claims.verdicts import CLAIMS, STRONG, THRESHOLD, alignment, correct, panel, verdicts
 from mtalign.config import paths, recipes
 from mtalign.config.grid import Grid
-from mtalign.models.load import is_shipped
+from mtalign.models.load import is_micro
 from mtalign.notebook import conclusions
 from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
@@ -56,7 +56,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "paired": paired(grid, records),
         "sentences": sentences(grid, records),
         "levels": levels,
-        "micro": all(is_shipped(model) for model, _ in grid.pairs),
+        "micro": all(is_micro(model) for model, _ in grid.pairs),
         "seeds": grid.block({}).seeds,
         "claims": CLAIMS,
         "base": [row for row in runs if row["arm"] == "base" and row["status"] == "finished"],

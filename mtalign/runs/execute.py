@@ -15,6 +15,7 @@ from mtalign.config.errors import RunError
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
+from mtalign.models import dialled
 from mtalign.records.store import Records
 from mtalign.runs.progress import reporter
 from mtalign.runs.provenance import provenance
@@ -56,7 +57,7 @@ def execute(
         "style": run.style,
         "shown": demonstrations(task),
     }
-    record: dict = {"status": "finished", "chance": task.chance} | _warm_up(run)
+    record: dict = {"status": "finished", "chance": task.chance} | _warm_up(run) | _dialled(run)
     if run.max_steps == 0:
         record["train"] = {"num_samples": run.num_samples, "correct": [], "answers": []}
         with precision:
@@ -86,7 +87,8 @@ def execute(
             model = model.to("cuda") if gpu else model
         else:
             rows = asked(run, tokenizer, rows)
-            start_weights = [p.detach().clone() for p in model.parameters()] if is_warm_up(run.model) else []
+            made_here = is_warm_up(run.model) or dialled.is_dialled(run.model)
+            start_weights = [p.detach().clone() for p in model.parameters()] if made_here else []
             trained = train(run, model, tokenizer, rows, progress, resources, checkpoints)
             if start_weights:
                 record["displacement"] = displacement(start_weights, model)
@@ -113,6 +115,11 @@ def _warm_up(run: Run) -> dict:
     from mtalign.models.warm_up import facts
 
     return {"warm_up": facts(parse(run.model))}
+
+
+def _dialled(run: Run) -> dict:
+    """The digest of the weights of a base model that was built on demand: on another machine they can differ."""
+    return {"base_weights": dialled.digest(dialled.built(run.model))} if dialled.is_dialled(run.model) else {}
 
 
 def displacement(start: list, model) -> dict[str, float]:

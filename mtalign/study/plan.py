@@ -12,7 +12,7 @@ from pathlib import Path
 from mtalign.config.grid import Grid
 from mtalign.config.hub import listing
 from mtalign.config.run import Run
-from mtalign.models.load import is_shipped
+from mtalign.models.load import is_micro
 from mtalign.models.size import architecture, parameters
 from mtalign.records.store import Records
 from mtalign.study.calibration import calibration, core_seconds, evaluated
@@ -53,7 +53,7 @@ def plan(grid: Grid, records: Records, workers: int, stems: list[str], device: s
         return "\n".join(
             [*lines, f"  cost       {large[0].model} needs GPUs: name one of them, --device {'|'.join(DEVICES)}"]
         )
-    if others := [run.model for run in missing if not is_shipped(run.model)]:
+    if others := [run.model for run in missing if not is_micro(run.model)]:
         return "\n".join(
             [*lines, f"  cost       not known: times were fitted to the shipped micro models, not to {others[0]}"]
         )
