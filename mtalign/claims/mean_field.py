@@ -218,9 +218,7 @@ def trained(
     for _ in range(steps):
         moves = speed(policy, group, batch, labels)
         theta, u = np.clip(np.array([theta, u]) + np.array(moves) * rate * learning_rate * updates / steps, -12, 12)
-        policy = replace(
-            policy, skill=float(1 / (1 + np.exp(-theta))), favourite=float(1 / (1 + (n - 1) * np.exp(-u)))
-        )
+        policy = replace(policy, skill=float(1 / (1 + np.exp(-theta))), favourite=float(1 / (1 + (n - 1) * np.exp(-u))))
     return policy
 
 

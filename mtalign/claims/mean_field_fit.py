@@ -1,6 +1,6 @@
 """The mean-field theory's numbers from records: a policy from an untrained model's samples, the rate from standard RL.
 
-    python -m mtalign.claims.mean_field_fit reports/study     # prints the rate that `mean_field.RATE` states
+python -m mtalign.claims.mean_field_fit reports/study     # prints the rate that `mean_field.RATE` states
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def documents(recipe: Recipe, dose: float, seed: str) -> Iterator[tuple[str, str
     with, come from streams of random numbers of their own: of two doses all else is equal.
 
     >>> next(documents(parse("micro:arithmetic?dose=1"), 1.0, "0"))
-    ('arithmetic: 4+2+2-2-1=', '<think>6864</think><answer>5</answer>')
+    ('arithmetic: 3+2-1+2+2=', '<think>5468</think><answer>8</answer>')
     """
     from mtalign.models.micro import demonstration
 
