@@ -20,6 +20,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from mtalign.config.errors import in_one_line
+
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -47,8 +49,7 @@ def find(name: str) -> Callable:
     try:
         found = getattr(importlib.import_module(module), function)
     except Exception as error:  # whatever a module of somebody else's does when imported
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise KeyError(f"{name}: cannot be imported ({said}); is its folder on PYTHONPATH?") from None
+        raise KeyError(f"{name}: cannot be imported ({in_one_line(error)}); is its folder on PYTHONPATH?") from None
     if not callable(found):
         raise KeyError(f"{name}: is not a function")
     return found

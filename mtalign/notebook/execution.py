@@ -16,6 +16,7 @@ import PIL.Image
 from tqdm import tqdm
 
 from mtalign.config import paths
+from mtalign.config.errors import in_one_line
 from mtalign.notebook.pages import Page
 from mtalign.runs.worker import end_with
 
@@ -112,7 +113,7 @@ def _execute(page: Page, inputs: dict[str, str]) -> str | None:
     except PapermillExecutionError as error:
         return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
     except Exception as error:  # the kernel died, a cell hung, the disk is full
-        return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        return in_one_line(error, 500)
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if "image/png" in output.get("data", {}):
             output.data["image/png"] = _smaller(output.data["image/png"])

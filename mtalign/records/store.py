@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from mtalign.config.errors import ConfigError
+from mtalign.config.paths import write_whole
 from mtalign.config.run import LATER, Run
 
 
@@ -63,22 +63,12 @@ class Records:
         return record is not None and record["status"] == "finished"
 
     def write(self, run: Run, record: dict) -> None:
-        """Writes the record atomically: a reader sees the old file or the whole new one."""
+        """Writes the record, whole or not at all."""
         own = {f.name for f in fields(Run) if f.name not in LATER or getattr(run, f.name) != f.default}
         config = {name: value for name, value in asdict(run).items() if name in own}
         record = {"run_id": run.run_id, "config": config, **record}
         record["checksum"] = checksum(record)
-        descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(record, file, indent=None, separators=(",", ":"), sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, self.path(run))
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_whole(self.path(run), json.dumps(record, separators=(",", ":"), sort_keys=True), sync=True)
 
 
 def checksum(record: dict) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
 from mtalign.config import paths
+from mtalign.config.paths import write_whole
 
 STAMP = re.compile(r'<meta name="mtalign" content="from ([0-9a-f]{64}) sum ([0-9a-f]{64})">')
 BLANK = "0" * 64
@@ -86,18 +86,7 @@ def templates() -> jinja2.Environment:
 
 def write(path: Path, html: str) -> None:
     """Puts a page in its place, whole, with its own digest filled in."""
-    put(path, html.replace(f"sum {BLANK}", f"sum {digest(html)}", 1).encode("utf-8", errors="replace"))
-
-
-def put(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader sees the old one or the whole new one."""
-    unfinished = path.with_name(f".{path.name}.partial")
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    write_whole(path, html.replace(f"sum {BLANK}", f"sum {digest(html)}", 1))
 
 
 def digest(text: str) -> str:

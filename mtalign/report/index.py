@@ -17,13 +17,13 @@ from mtalign.claims.tables import arm_accuracy, difference
 from mtalign.claims.verdicts import CLAIMS, STRONG, THRESHOLD, alignment, correct, panel, verdicts
 from mtalign.config import paths, recipes
 from mtalign.config.grid import Grid
+from mtalign.config.paths import write_whole
 from mtalign.models.load import is_micro
 from mtalign.notebook import conclusions
 from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
-from mtalign.report import html
 from mtalign.report.run_pages import runs_table
 
 
@@ -92,7 +92,7 @@ def draw(figure, path: Path) -> None:
     """Writes the figure as a picture, and forgets it."""
     picture = io.BytesIO()
     figure.savefig(picture, dpi=130, format="png")
-    html.put(path, picture.getvalue())
+    write_whole(path, picture.getvalue())
     plt.close(figure)
 
 

@@ -10,6 +10,7 @@ import jinja2
 import pandas as pd
 
 from mtalign.config.grid import Grid
+from mtalign.config.paths import write_whole
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
 from mtalign.records.tables import frame
@@ -30,7 +31,7 @@ def write_run_pages(grid: Grid, records: Records, out: Path, templates: jinja2.E
         rows: as `runs_table` gives them, of all runs of the grid that have a record.
     """
     (out / "runs").mkdir(exist_ok=True)
-    html.put(out / "runs" / STYLE, templates.globals["style"].encode())  # once, not in each of many pages
+    write_whole(out / "runs" / STYLE, templates.globals["style"].encode())  # once, not in each of many pages
     template, names = templates.get_template("run.html"), set()
     by_id = {row["run_id"]: row for row in rows}
     for run in grid.runs:
@@ -48,7 +49,7 @@ def write_run_pages(grid: Grid, records: Records, out: Path, templates: jinja2.E
         grid=grid, rows=rows, columns=COLUMNS, sorts=True, made_from=records.evidence(grid.runs)
     )
     html.write(out / "runs.html", text)
-    html.put(out / "runs.csv", csv(rows))
+    write_whole(out / "runs.csv", csv(rows))
 
 
 def runs_table(found: list[dict]) -> list[dict]:

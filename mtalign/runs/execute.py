@@ -7,11 +7,12 @@ import dataclasses
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from mtalign.config import plugins
-from mtalign.config.errors import RunError
+from mtalign.config.errors import RunError, in_one_line
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
@@ -19,9 +20,13 @@ from mtalign.models import dialled
 from mtalign.records.store import Records
 from mtalign.runs.progress import reporter
 from mtalign.runs.provenance import provenance
+from mtalign.tasks.base import Example
 from mtalign.tasks.registry import load_task
 from mtalign.tasks.rows import demonstrations
 from mtalign.training.dataset import asked, training_rows
+
+VOTES = ("answers", "right")  # of an evaluation: the votes for each answer, and which answers are right
+TRAIN_EVIDENCE = ("num_samples", "correct", *VOTES)  # kept of the base model's evaluation on training prompts
 
 
 def execute(
@@ -30,82 +35,97 @@ def execute(
     """Computes a run and returns what its record holds; the records it needs must be finished.
 
     The result depends on the run alone: one thread, every generator seeded from the run. Where training is spread over
-    processes or GPUs (`resources`), the record says so. Checkpoints and TensorBoard's logs are kept under `shared`, beside the records by default.
+    processes or GPUs (`resources`), the record says so.
+
+    Args:
+        progress: called with (updates done, updates in all).
+        shared: folder of checkpoints and of TensorBoard's logs; by default the one that holds the records' folder.
 
     Raises:
         RunError: a needed record is missing, or the arm has nothing to train on.
-        watch.Diverged: training left the finite numbers.
+        Diverged: training left the finite numbers.
     """
     import torch
-
-    from mtalign.generation.evaluate import evaluate
-    from mtalign.models.load import load_model
 
     torch.set_num_threads(1)
     start = time.perf_counter()
     resources = resources or Resources()
-    launched = resources.launched and run.max_steps > 0
-    model, tokenizer = (None, None) if launched else load_model(run.model, exact=not run.fast)
-    gpu = torch.cuda.is_available()
-    precision = torch.autocast("cuda", torch.bfloat16) if gpu and run.bf16 else contextlib.nullcontext()
-    task = load_task(run.task)
-    evaluation = {
-        "num_samples": run.num_samples,
-        "max_tokens": run.max_completion_length,
-        "temperature": run.temperature,
-        "instruction": task.instruction,
-        "style": run.style,
-        "shown": demonstrations(task),
-    }
-    record: dict = {"status": "finished", "chance": task.chance} | _warm_up(run) | _dialled(run)
     if run.max_steps == 0:
-        record["train"] = {"num_samples": run.num_samples, "correct": [], "answers": []}
-        with precision:
-            if task.train:
-                train = evaluate(model, tokenizer, task.train[: run.train_prompts], task.kind, seed=1, **evaluation)
-                kept = ("num_samples", "correct", "answers", "right")
-                record["train"] = {key: train[key] for key in kept if key in train}
-            record["after"] = evaluate(model, tokenizer, task.eval[: run.eval_prompts], task.kind, seed=0, **evaluation)
-        record["before"] = record["after"]
+        record = _untrained(run)
     else:
-        from mtalign.training.train import train
-
-        base, *history = [_finished(records, needed) for needed in run.needs]
-        record["before"] = {
-            key: value for key, value in base["after"].items() if key not in ("answers", "right", "samples")
-        }
-        rows = training_rows(run, task, base, history[0]["history"] if history else None)
-        if len(chosen := sorted({row["row"] for row in rows})) < run.train_prompts:
-            record["rows"] = chosen
-        shared = shared or records.folder.resolve().parent
-        checkpoints = shared / "checkpoints" / run.run_id if resources.save_steps else None
-        os.environ["TENSORBOARD_LOGGING_DIR"] = str(shared / "logs" / run.run_id)  # of `report_to: tensorboard`
-        if launched:
-            from mtalign.runs.launch import launch
-
-            trained, model, tokenizer = launch(run, rows, resources, checkpoints, progress)
-            model = model.to("cuda") if gpu else model
-        else:
-            rows = asked(run, tokenizer, rows)
-            made_here = is_warm_up(run.model) or dialled.is_dialled(run.model)
-            start_weights = [p.detach().clone() for p in model.parameters()] if made_here else []
-            trained = train(run, model, tokenizer, rows, progress, resources, checkpoints)
-            if start_weights:
-                record["displacement"] = displacement(start_weights, model)
-        record |= trained
-        if checkpoints:
-            shutil.rmtree(checkpoints, ignore_errors=True)
-        if run != run.standard:  # nothing reads it
-            del record["history"]
-        examples = task.eval[: run.eval_prompts]
-        with precision:
-            after = evaluate(model, tokenizer, examples, task.kind, seed=run.seed, **evaluation)
-        record["after"] = {k: v for k, v in after.items() if k not in ("answers", "right")}  # only the base's are read
+        record = _trained(run, records, progress, resources, shared or records.folder.resolve().parent)
+    record = {"status": "finished", "chance": load_task(run.task).chance} | record | _warm_up(run) | _dialled(run)
     if resources != Resources():
         shown = dataclasses.asdict(resources) | {"accelerate": Path(resources.accelerate).stem}
         record["resources"] = {key: value for key, value in shown.items() if value}
-    own = {"plugins": found} if (found := plugins.digests(asdict(run))) else {}
-    return record | own | {"seconds": round(time.perf_counter() - start, 2)} | provenance(run)
+    if digests := plugins.digests(asdict(run)):
+        record["plugins"] = digests
+    return record | {"seconds": round(time.perf_counter() - start, 2)} | provenance(run)
+
+
+def _untrained(run: Run) -> dict:
+    """What the model can do before RL, on training prompts too: some rewards are made from that."""
+    from mtalign.models.load import load_model
+
+    model, tokenizer = load_model(run.model, exact=not run.fast)
+    task = load_task(run.task)
+    train = {"num_samples": run.num_samples, "correct": [], "answers": []}
+    if task.train:
+        evaluation = _evaluate(run, model, tokenizer, task.train[: run.train_prompts], seed=1)
+        train = {key: evaluation[key] for key in TRAIN_EVIDENCE if key in evaluation}
+    after = _evaluate(run, model, tokenizer, task.eval[: run.eval_prompts], seed=0)
+    return {"train": train, "after": after, "before": after}
+
+
+def _trained(run: Run, records: Records, progress, resources: Resources, shared: Path) -> dict:
+    """Trains the model and measures what it can do then; evidence that is only read of the base is left out."""
+    import torch
+
+    from mtalign.models.load import load_model
+
+    launched = resources.launched
+    if not launched:  # first: what a wrong model says comes before what a missing record says
+        model, tokenizer = load_model(run.model, exact=not run.fast)
+    task = load_task(run.task)
+    base, *history = [_finished(records, needed) for needed in run.needs]
+    record = {"before": {key: value for key, value in base["after"].items() if key not in (*VOTES, "samples")}}
+    rows = training_rows(run, task, base, history[0]["history"] if history else None)
+    if len(chosen := sorted({row["row"] for row in rows})) < run.train_prompts:
+        record["rows"] = chosen
+    checkpoints = shared / "checkpoints" / run.run_id if resources.save_steps else None
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(shared / "logs" / run.run_id)  # of `report_to: tensorboard`
+    if launched:
+        from mtalign.runs.launch import launch
+
+        trained, model, tokenizer = launch(run, rows, resources, checkpoints, progress)
+        model = model.to("cuda") if torch.cuda.is_available() else model
+    else:
+        from mtalign.training.train import train
+
+        trained = train(run, model, tokenizer, asked(run, tokenizer, rows), progress, resources, checkpoints)
+    record |= trained
+    if checkpoints:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    if run != run.standard:  # the history ranks prompts, and only that of standard RL is read
+        del record["history"]
+    after = _evaluate(run, model, tokenizer, task.eval[: run.eval_prompts], seed=run.seed)
+    record["after"] = {key: value for key, value in after.items() if key not in VOTES}
+    return record
+
+
+def _evaluate(run: Run, model, tokenizer, examples: Sequence[Example], seed: int) -> dict:
+    """`evaluate` in the run's own settings, on a GPU in bfloat16 where the run says so."""
+    import torch
+
+    from mtalign.generation.evaluate import evaluate
+
+    task = load_task(run.task)
+    gpu = torch.cuda.is_available()
+    with torch.autocast("cuda", torch.bfloat16) if gpu and run.bf16 else contextlib.nullcontext():
+        return evaluate(
+            model, tokenizer, examples, task.kind, run.num_samples, run.max_completion_length, seed, run.temperature,
+            instruction=task.instruction, style=run.style, shown=demonstrations(task),
+        )  # fmt: skip
 
 
 def _warm_up(run: Run) -> dict:
@@ -122,14 +142,6 @@ def _dialled(run: Run) -> dict:
     return {"base_weights": dialled.digest(dialled.built(run.model))} if dialled.is_dialled(run.model) else {}
 
 
-def displacement(start: list, model) -> dict[str, float]:
-    """How far training moved the weights: the Euclidean length of the change, and of the weights before it."""
-    pairs = [(before, after.detach()) for before, after in zip(start, model.parameters(), strict=True)]
-    moved = sum(float((after - before).double().square().sum()) for before, after in pairs)
-    length = sum(float(before.double().square().sum()) for before, _ in pairs)
-    return {"moved": round(moved**0.5, 6), "length": round(length**0.5, 6)}
-
-
 def _finished(records: Records, run: Run) -> dict:
     record = records.read(run)
     if record is None or record["status"] != "finished":
@@ -142,5 +154,5 @@ def attempt(run: Run, records: Records, resources: Resources | None, progress: P
     try:
         return execute(run, records, reporter(progress), resources, shared)
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:500].encode(errors="replace").decode()
+        reason = in_one_line(error, 500)
         return {"status": "failed", "reason": reason} | provenance(run)

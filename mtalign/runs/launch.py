@@ -18,7 +18,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mtalign.config.errors import LaunchError
+from mtalign.config.errors import LaunchError, in_one_line
+from mtalign.config.paths import write_whole
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
 
@@ -122,8 +123,7 @@ def main(job: Path) -> None:
     first = os.environ.get("RANK", "0") == "0"
 
     def progress(done: int, total: int) -> None:
-        (job / ".progress").write_text(f"{done} {total}")
-        os.replace(job / ".progress", job / "progress")
+        write_whole(job / "progress", f"{done} {total}")
 
     run, resources = Run(**content["run"]), Resources(**content["resources"])
     # They know each other before the model is loaded, so that FSDP loads it once.
@@ -136,11 +136,10 @@ def main(job: Path) -> None:
         rows = asked(run, tokenizer, content["rows"])
         result = train(run, model, tokenizer, rows, progress if first else None, resources, checkpoints, job / "model")
     except Exception as error:
-        (job / "failed").write_text(" ".join(f"{type(error).__name__}: {error}".split())[:300], encoding="utf-8")
+        (job / "failed").write_text(in_one_line(error, 300), encoding="utf-8")
         raise
     if first:
-        (job / ".result").write_text(json.dumps(result), encoding="utf-8")
-        os.replace(job / ".result", job / "result.json")
+        write_whole(job / "result.json", json.dumps(result))
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
@@ -17,7 +17,7 @@ from mtalign.config.run import Run
 from mtalign.records.store import Records
 from mtalign.runs.progress import State
 from mtalign.runs.provenance import refuse_stale
-from mtalign.runs.worker import _warm_up, _work
+from mtalign.runs.worker import compute_and_write, warm_up
 
 DEATHS = 2  # of its worker process (for want of memory, or killed) that a run survives: it is begun again
 
@@ -28,10 +28,12 @@ def complete(
 ) -> dict[str, int]:  # fmt: skip
     """Computes what is missing among the runs and those they need, in worker processes, with a progress bar.
 
-    A failed run is recorded with its reason and the others go on. Runs are begun in the order given, each after those it needs.
+    A failed run is recorded with its reason and the others go on. Runs are begun in the order given, each after those it
+    needs.
 
     Args:
         workers: processes on this machine; a cluster decides itself.
+        retry_failed: whether runs that failed before are tried again.
         resources: what each run is computed with.
         executor: "local", or "ray" for the cluster of `ray_pool`.
         out: where the state is kept for `mtalign status`.
@@ -42,67 +44,111 @@ def complete(
     Raises:
         ConfigError: a record is damaged or stale, or the folder cannot be written.
     """
-    wanted = list(dict.fromkeys(each for run in runs for each in (*run.needs, run)))
     records.prepare()
-    todo, found, counts = [], [], {"found": 0, "trained": 0, "failed": 0}
-    for run in wanted:
-        record = records.read(run)
-        if record is None or (record["status"] == "failed" and retry_failed):
-            todo.append(run)
-        else:
-            counts["found" if record["status"] == "finished" else "failed"] += 1
-            found += [record] if record["status"] == "finished" else []
-    refuse_stale(found, records.folder)
-    state = State(out, todo, counts)
-    state.write(counts, [], finished=not todo)
-    if not todo:
+    missing, counts = _missing(runs, records, retry_failed)
+    progress = Progress(missing, counts, out)
+    if not missing:
         return counts
     if executor == "ray":
         from mtalign.runs.ray_pool import RayPool
 
-        pool, workers = RayPool(resources or Resources()), len(todo)
+        pool, workers = RayPool(resources or Resources()), len(missing)
     else:
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPool(workers, initializer=_warm_up, initargs=[os.getpid()], context=context)
-    cost = {run: run.max_steps + 20 for run in todo}
-    bar = tqdm(
-        total=sum(cost.values()), bar_format="{desc} |{bar}| {percentage:3.0f}%  {elapsed} elapsed, {remaining} left"
-    )
-    waiting, futures, deaths = list(todo), {}, Counter()
+        pool = ProcessPool(workers, initializer=warm_up, initargs=[os.getpid()], context=context)
+    waiting, running, deaths = list(missing), {}, Counter()
     try:
-        while waiting or futures:
-            busy = {*waiting, *futures.values()}
-            ready = [run for run in waiting if not busy.intersection(run.needs)]
-            for run in ready[: workers - len(futures)]:
+        while waiting or running:
+            for run in _ready(waiting, running)[: workers - len(running)]:
                 waiting.remove(run)
-                arguments = (run, records.folder, resources, state.progress(run))
-                futures[pool.schedule(_work, args=arguments)] = run
-            done = counts["trained"] + counts["failed"]
-            bar.set_description(f"runs {done}/{len(todo)} done, {len(futures)} running")
-            for future in wait(futures, timeout=1.0, return_when=FIRST_COMPLETED).done:
-                run = futures.pop(future)
+                arguments = (run, records.folder, resources, progress.state.progress(run))
+                running[pool.schedule(compute_and_write, args=arguments)] = run
+            progress.show(list(running.values()))
+            for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                run = running.pop(future)
                 if isinstance(future.exception(), ProcessExpired) and deaths[run] < DEATHS:
                     deaths[run] += 1
                     waiting.append(run)
-                    continue
-                finished = _outcome(future, run, records)
-                counts["trained" if finished else "failed"] += 1
-                state.ended(run, finished)
-                bar.update(cost[run])
-            bar.refresh()
-            state.write(counts, list(futures.values()), finished=not (waiting or futures))
-        bar.set_description(f"runs {len(todo)}/{len(todo)} done, {counts['failed']} failed")
+                else:
+                    progress.ended(run, _outcome(future, run, records))
+            progress.write(list(running.values()), finished=not (waiting or running))
         pool.close()
     except BaseException:
         pool.stop()
         raise
     finally:
-        bar.close()
+        progress.close()
         pool.join()
     return counts
 
 
-def _outcome(future, run: Run, records: Records) -> bool:
+def _missing(runs: Iterable[Run], records: Records, retry_failed: bool) -> tuple[list[Run], dict[str, int]]:
+    """The runs without a record, with those they need, each after what it needs; and how many have one.
+
+    Raises:
+        ConfigError: a record is damaged, or was made with other versions than those installed.
+    """
+    wanted = dict.fromkeys(each for run in runs for each in (*run.needs, run))
+    missing, finished, counts = [], [], {"found": 0, "trained": 0, "failed": 0}
+    for run in wanted:
+        record = records.read(run)
+        if record is None or (record["status"] == "failed" and retry_failed):
+            missing.append(run)
+        elif record["status"] == "failed":
+            counts["failed"] += 1
+        else:
+            counts["found"] += 1
+            finished.append(record)
+    refuse_stale(finished, records.folder)
+    return missing, counts
+
+
+def _ready(waiting: list[Run], running: dict[Future, Run]) -> list[Run]:
+    """Of the waiting runs, those that need no run that is still to be done."""
+    undone = {*waiting, *running.values()}
+    return [run for run in waiting if not undone.intersection(run.needs)]
+
+
+class Progress:
+    """How far the runs are: counts, a bar on the terminal, and the state file that `mtalign status` reads."""
+
+    def __init__(self, missing: list[Run], counts: dict[str, int], out: Path | None):
+        self.counts, self.total = counts, len(missing)
+        self.state = State(out, missing, counts)
+        self.write([], finished=not missing)
+        self.bar = None
+        if missing:
+            form = "{desc} |{bar}| {percentage:3.0f}%  {elapsed} elapsed, {remaining} left"
+            self.bar = tqdm(total=sum(map(self._cost, missing)), bar_format=form)
+
+    @staticmethod
+    def _cost(run: Run) -> int:
+        """What a run counts for on the bar: its updates, and evaluation as twenty more."""
+        return run.max_steps + 20
+
+    def show(self, running: list[Run]) -> None:
+        """Redraws the bar."""
+        done, failed = self.counts["trained"] + self.counts["failed"], self.counts["failed"]
+        now = f"{len(running)} running" if running else f"{failed} failed"
+        self.bar.set_description(f"runs {done}/{self.total} done, {now}")
+
+    def ended(self, run: Run, finished: bool) -> None:
+        """Counts a run that finished or failed."""
+        self.counts["trained" if finished else "failed"] += 1
+        self.state.ended(run, finished)
+        self.bar.update(self._cost(run))
+
+    def write(self, running: list[Run], finished: bool) -> None:
+        """Replaces the state file."""
+        self.state.write(self.counts, running, finished=finished)
+
+    def close(self) -> None:
+        """Leaves the bar's last words on the terminal."""
+        self.show([])
+        self.bar.close()
+
+
+def _outcome(future: Future, run: Run, records: Records) -> bool:
     """Whether the run finished; writes a record that came from another machine, or of a worker that died."""
     try:
         result = future.result()

@@ -1,13 +1,13 @@
-"""State of a grid: a small file that `workers.complete` keeps up to date, and what `mtalign status` says of it."""
+"""State of a grid: a small file that `pool.complete` keeps up to date, and what `mtalign status` says of it."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
 from mtalign.config.errors import ConfigError
+from mtalign.config.paths import write_whole
 from mtalign.config.run import Run
 
 FILE = "state.json"
@@ -34,9 +34,7 @@ class State:
         self.since = {run.run_id: self.since.get(run.run_id, now) for run in running}
         state = {"began": self.began, "updated": now, "finished": finished, "total": self.total, **counts}
         state |= {"running": self.since, "failures": self.failures}
-        unfinished = self.out / f".{FILE}.partial"
-        unfinished.write_text(json.dumps(state), encoding="utf-8")
-        os.replace(unfinished, self.out / FILE)
+        write_whole(self.out / FILE, json.dumps(state))
 
     def ended(self, run: Run, finished: bool) -> None:
         """Notes the end of a run."""
@@ -57,9 +55,7 @@ def reporter(path: Path | None):
         nonlocal last
         if time.monotonic() - last > 1 or done == total:
             last = time.monotonic()
-            unfinished = path.with_name(f".{path.name}")
-            unfinished.write_text(f"{done} {total}")
-            os.replace(unfinished, path)
+            write_whole(path, f"{done} {total}")
 
     return report
 

@@ -17,7 +17,7 @@ from mtalign.records.store import Records
 from mtalign.runs.execute import attempt
 
 
-def _work(run: Run, folder, resources: Resources | None = None, progress: Path | None = None) -> bool:
+def compute_and_write(run: Run, folder, resources: Resources | None = None, progress: Path | None = None) -> bool:
     """In a worker: computes the run and writes its record, of a failure too."""
     records = Records(folder)
     record = attempt(run, records, resources, progress)
@@ -36,7 +36,7 @@ def end_with(parent: int) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _warm_up(parent: int) -> None:
+def warm_up(parent: int) -> None:
     """In a new worker: quiet, and with an end when the parent is gone."""
     end_with(parent)
     keep_memory()

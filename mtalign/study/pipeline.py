@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from mtalign.config.errors import ConfigError, ResourcesError
+from mtalign.config.paths import write_whole
 from mtalign.config.resources import check_machine
 from mtalign.notebook.pages import open_grid, pages
 from mtalign.records.store import Records
@@ -38,9 +38,7 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
     with lock:
         kept = out / f"{grid.name}.grid.yaml"
         if not (kept.is_file() and kept.read_bytes() == Path(path).read_bytes()):
-            unfinished = out / f".{grid.name}.grid.yaml.partial"
-            unfinished.write_bytes(Path(path).read_bytes())
-            os.replace(unfinished, kept)
+            write_whole(kept, Path(path).read_bytes())
         for older in set(out.glob("*.grid.yaml")) - {kept}:
             older.unlink()
         counts = complete(grid.in_order, records, workers, True, grid.resources, executor, out)

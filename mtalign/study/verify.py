@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mtalign.config.errors import ConfigError
+from mtalign.config.errors import ConfigError, in_one_line
 from mtalign.config.grid import Grid
 from mtalign.config.run import Run
 from mtalign.notebook.execution import checksum, made_from, stored
@@ -143,7 +143,7 @@ def wrong_results(runs: list[Run], records: Records) -> dict[str, str]:
             record = records.read(run)
             again = {"run_id": run.run_id, "config": record["config"], **execute(run, records)} if record else None
         except Exception as error:  # whatever it is, the record was not confirmed
-            wrong[f"{run.run_id} again"] = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            wrong[f"{run.run_id} again"] = in_one_line(error)
             continue
         ours = ("checksum", "device", "versions")  # may name another machine; what counts is the result
         contents = [record_checksum({k: v for k, v in r.items() if k not in ours}) for r in (record, again) if r]

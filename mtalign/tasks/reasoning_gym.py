@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from urllib.parse import parse_qsl
 
-from mtalign.config.errors import ConfigError
+from mtalign.config.errors import ConfigError, in_one_line
 from mtalign.grading import reasoning_gym as grading
 from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, TRAIN_PROMPTS, Example, Task
 from mtalign.tasks.rows import finish
@@ -64,8 +64,7 @@ def _load(name: str, dataset: str, given: str) -> Task:
             if len(found) == size:
                 break
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split()):.120}"
-        raise ConfigError(f"task {name}: reasoning-gym refuses the settings ({reason})") from None
+        raise ConfigError(f"task {name}: reasoning-gym refuses the settings ({in_one_line(error, 120)})") from None
     if len(found) < size:
         raise ConfigError(f"task {name}: size: only {len(found)} different questions in {4 * size} drawn")
     own_verifier = type(generator).score_answer is not ProceduralDataset.score_answer  # else equal text is right

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mtalign.config import paths
-from mtalign.config.errors import ConfigError
+from mtalign.config.errors import ConfigError, in_one_line
 from mtalign.config.hub import reachable
 
 
@@ -81,5 +81,6 @@ def _from_hub(name: str, file: str, hub: dict) -> list[dict]:
             for row in load_dataset(**options)
         ]
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split()):.120}"
-        raise ConfigError(f"task {name}: {hub['path']} could not be loaded ({reason}); {advice}") from None
+        raise ConfigError(
+            f"task {name}: {hub['path']} could not be loaded ({in_one_line(error, 120)}); {advice}"
+        ) from None

@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from transformers import TrainerCallback
 
+from mtalign.config.paths import write_whole
+
 CURVE = {  # learning curve column -> trl's name; `clip_fraction` and `step` are added
     "reward": "reward",
     "entropy": "entropy",
@@ -51,9 +53,7 @@ class Watch(TrainerCallback):
             torch.distributed.barrier()  # every process has written its part
         if state.is_world_process_zero:
             kept = json.dumps({"curve": self.curve, "history": self.history})
-            unfinished = Path(args.output_dir, f"checkpoint-{state.global_step}", f".{self.KEPT}.partial")
-            unfinished.write_text(kept, encoding="utf-8")
-            unfinished.rename(unfinished.with_name(self.KEPT))
+            write_whole(Path(args.output_dir, f"checkpoint-{state.global_step}", self.KEPT), kept)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         for key in ("loss", "grad_norm", "entropy"):

@@ -6,6 +6,7 @@ Over several processes, rewards that depend on the whole group see the whole gro
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,7 +18,9 @@ from mtalign import released
 from mtalign.config import plugins
 from mtalign.config.resources import Resources, batches
 from mtalign.config.run import Run
+from mtalign.config.warm_up import is_warm_up
 from mtalign.rewards import REWARDS, over_processes
+from mtalign.models.dialled import is_dialled
 from mtalign.speed.prefix_tree import KNOWN
 from mtalign.training.callback import Diverged, Watch
 from mtalign.training.trainer import ArmTrainer
@@ -90,28 +93,20 @@ def train(
         save_to: folder where the trained model, or its LoRA adapter, is written in one piece.
 
     Returns:
-        `curve` (`step` and the columns of `watch.CURVE`: a value for each rollout) and `history` (row -> accuracies).
+        `curve` (`step` and the columns of `callback.CURVE`: a value for each rollout) and `history` (row -> accuracies);
+        for a model after a warm-up, or a micro model built on demand, `displacement` too, how far training moved its weights.
 
     Raises:
         Diverged: a loss, gradient or weight is not finite.
     """
     if run.fast and model.config.model_type not in KNOWN:
         raise ValueError(f"fast: works with models of type {' and '.join(KNOWN)}, not {model.config.model_type}")
+    start = [p.detach().clone() for p in model.parameters()] if is_warm_up(run.model) or is_dialled(run.model) else []
     watch = Watch(progress)
-    options = {"probability": run.random_probability} if run.reward == "random" else {}
-
-    function = plugins.find(run.reward) if plugins.is_plugin(run.reward) else ALL_REWARDS[run.reward]
-
-    def reward(**columns):
-        return function(**columns, **options)
-
-    if run.reward in NEEDS_GROUP:
-        reward = over_processes(reward)
-    reward.__name__ = run.reward
     with tempfile.TemporaryDirectory() as temporary:
-        folder = str(checkpoints or temporary)
+        folder = checkpoints or Path(temporary)
         trainer = ArmTrainer(
-            model, reward, grpo_config(run, folder, resources, torch.cuda.is_available()), Dataset.from_list(rows),
+            model, _reward(run), grpo_config(run, str(folder), resources, torch.cuda.is_available()), Dataset.from_list(rows),
             processing_class=tokenizer, callbacks=[watch], objective=run.objective, refill=run.refill,
             prefix_tree=run.fast, peft_config=lora(run),
         )  # fmt: skip
@@ -119,11 +114,7 @@ def train(
         trainer.remove_callback(PrinterCallback)
         if trainer.accelerator.device.type == "cpu":  # else every text of every row is looked through for tensors
             trainer.accelerator.device_placement = False
-        whole = Path(folder).glob(f"checkpoint-*/{watch.KEPT}")  # written last, so absent where a checkpoint is cut off
-        steps = {int(path.parent.name.split("-")[1]): path.parent for path in whole}
-        # Not of the last update: gone on from there, transformers would do one more.
-        last = steps[max(unfinished)] if (unfinished := [step for step in steps if step < run.max_steps]) else None
-        if last:
+        if last := _last_checkpoint(folder, run):
             trainer.epochs = watch.resume(last)
         try:
             trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -131,12 +122,48 @@ def train(
             _end_report(resources)
         if save_to:
             trainer.save_model(str(save_to))
-    shards = (p.to_local() if hasattr(p, "to_local") else p for p in model.parameters())  # of FSDP: this process's own
-    if not all(torch.isfinite(p).all() for p in shards):
+    if not _is_finite(model):
         raise Diverged(f"a weight is not finite after {run.max_steps} updates")
     model.eval()
     curve = {name: [point[name] for point in watch.curve] for name in (watch.curve[0] if watch.curve else {})}
-    return {"curve": curve, "history": {str(row): h for row, h in sorted(watch.history.items())}}
+    found = {"curve": curve, "history": {str(row): h for row, h in sorted(watch.history.items())}}
+    return found | ({"displacement": displacement(start, model)} if start else {})
+
+
+def displacement(start: list[torch.Tensor], model) -> dict[str, float]:
+    """The Euclidean length of the change from the weights `start` (`moved`), and of these (`length`)."""
+    pairs = [(before, after.detach()) for before, after in zip(start, model.parameters(), strict=True)]
+    moved = sum(float((after - before).double().square().sum()) for before, after in pairs)
+    length = sum(float(before.double().square().sum()) for before, _ in pairs)
+    return {"moved": round(moved**0.5, 6), "length": round(length**0.5, 6)}
+
+
+def _reward(run: Run) -> Callable[..., list]:
+    """The run's reward function, with its settings, under the name that trl logs it by."""
+    function = plugins.find(run.reward) if plugins.is_plugin(run.reward) else ALL_REWARDS[run.reward]
+    options = {"probability": run.random_probability} if run.reward == "random" else {}
+
+    def reward(**columns):
+        return function(**columns, **options)
+
+    if run.reward in NEEDS_GROUP:
+        reward = over_processes(reward)
+    reward.__name__ = run.reward
+    return reward
+
+
+def _last_checkpoint(folder: Path, run: Run) -> Path | None:
+    """The last whole checkpoint in the folder to go on from; None where there is none."""
+    whole = folder.glob(f"checkpoint-*/{Watch.KEPT}")  # written last, so absent where a checkpoint is cut off
+    steps = {int(path.parent.name.split("-")[1]): path.parent for path in whole}
+    # Not of the last update: gone on from there, transformers would do one more.
+    unfinished = [step for step in steps if step < run.max_steps]
+    return steps[max(unfinished)] if unfinished else None
+
+
+def _is_finite(model) -> bool:
+    """Whether all weights are finite numbers; of FSDP's shards, this process's own."""
+    return all(torch.isfinite(p.to_local() if hasattr(p, "to_local") else p).all() for p in model.parameters())
 
 
 def _end_report(resources: Resources | None) -> None:
