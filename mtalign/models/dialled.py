@@ -70,7 +70,7 @@ def parse(name: str) -> Recipe:
     Recipe(task='arithmetic', dose=0.055, seed=0, size='650k', right=1.0, agree=0.0)
     >>> parse("micro:arithmetic?doze=1")
     Traceback (most recent call last):
-    KeyError: "micro:arithmetic?doze=1: doze: unknown dial; known: dose, seed, size, right, agree"
+    KeyError: 'micro:arithmetic?doze=1: doze: unknown dial; known: dose, seed, size, right, agree'
     """
     task, _, query = name.removeprefix(PREFIX).partition("?")
     kinds = {"dose": float, "seed": int, "size": str, "right": float, "agree": float}

@@ -19,8 +19,8 @@ from mtalign.config import plugins
 from mtalign.config.resources import Resources, batches
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up
-from mtalign.rewards import REWARDS, over_processes
 from mtalign.models.dialled import is_dialled
+from mtalign.rewards import REWARDS, over_processes
 from mtalign.speed.prefix_tree import KNOWN
 from mtalign.training.callback import Diverged, Watch
 from mtalign.training.trainer import ArmTrainer
