@@ -4,14 +4,15 @@ The package is a house of wings, one folder each; a wing imports only wings of l
 list). `rewards`, `subsets` and `advantages` stand at the top: the three columns that the study varies.
 """
 
-import lazy_loader
+from importlib import import_module
 
-# What notebooks import by short names, `from mtalign import figures`; loaded when first asked for.
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "claims": ["dose_response"],
-        "diagnosis": ["contamination", "published"],
-        "notebook": ["alt_text", "conclusions", "figures"],
-    },
-)
+_WINGS = {  # what notebooks import by its short name, `from mtalign import figures`, and the wing it lives in
+    "alt_text": "notebook", "conclusions": "notebook", "figures": "notebook", "dose_response": "claims",
+    "contamination": "diagnosis", "published": "diagnosis",
+}  # fmt: skip
+
+
+def __getattr__(name: str):
+    if name in _WINGS:
+        return import_module(f"mtalign.{_WINGS[name]}.{name}")
+    raise AttributeError(f"module 'mtalign' has no attribute {name!r}")

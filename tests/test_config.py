@@ -11,7 +11,7 @@ from mtalign.config import paths
 from mtalign.config.arms import ARMS, Objective, Reward
 from mtalign.config.errors import ConfigError
 from mtalign.config.grid import expand_grid, load_grid
-from mtalign.config.run import RECIPE, Run, make_run
+from mtalign.config.run import BOUNDS, RECIPE, Run, make_run, out_of_bounds
 
 GOOD = {
     "grid": {"model": ["micro-a"], "task": ["logic"], "arm": ["base", "standard"], "seed": [0]},
@@ -97,6 +97,14 @@ def test_what_is_not_a_grid_is_refused(tmp_path, text):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_grid(tmp_path / "none.yaml")
+
+
+def test_every_number_of_a_run_has_its_bounds_and_no_infinity_passes():
+    numbers = {f.name for f in dataclasses.fields(Run) if f.type in ("int", "float")}
+    assert numbers == set(BOUNDS)
+    for name in numbers:
+        for wrong in (float("nan"), float("inf"), -float("inf"), 10**400):
+            assert out_of_bounds(name, wrong)
 
 
 def test_run_ids_differ_with_every_field():

@@ -80,8 +80,8 @@ def test_the_layout_has_its_notebooks():
     "change, said",
     [
         ({"modle": "micro-a"}, "modle: unknown parameter"),
-        ({"seeds": 3}, "seeds: expected list"),
-        ({"max_steps": "10"}, "max_steps: expected int"),
+        ({"seeds": 3}, "seeds: expected a list"),
+        ({"max_steps": "10"}, "max_steps: expected a whole number"),
         ({"model": "gpt-9"}, "unknown model"),
         ({"task": "chess"}, "unknown task"),
         ({"arms": ["magic"]}, "unknown arm"),

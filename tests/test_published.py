@@ -14,7 +14,7 @@ MODELS = ["Qwen2.5-7B-Instruct", "Meta-Llama-3.1-8B-Instruct"]
 
 @needs_data
 def test_the_papers_strong_and_weak_categories_are_apart_in_published_responses():
-    table = published.alignment(
+    table = published.published_alignment(
         MODELS, ["korbench-operation", "korbench-counterfactual", "korbench-puzzle", "korbench-cipher"]
     )
     assert table["value"].round(3).tolist() == [0.464, 0.856, 0.060, 0.064, 0.496, 0.864, 0.020, 0.084]

@@ -128,7 +128,7 @@ def write_grid(tmp_path, **changes) -> Path:
         ({"grid__arm": ["magic"]}, "grid.arm: unknown arm 'magic'"),
         ({"notebooks__each": {"99_none": {}}}, "unknown notebook '99_none'"),
         ({"notebooks__each": {"01_alignment": {"sedes": [1]}}}, "01_alignment: sedes: unknown parameter"),
-        ({"notebooks__each": {"01_alignment": {"seeds": 1}}}, "01_alignment: seeds: expected list"),
+        ({"notebooks__each": {"01_alignment": {"seeds": 1}}}, "01_alignment: seeds: expected a list"),
         ({"notebooks__each": {"02_reward_signal": {"arms": ["nsr"]}}}, "nsr is not in grid.arm"),
         ({"fixed__num_generations": 15}, "num_generations: 15 does not divide"),
         ({"fixed__train_prompts": 1}, "train_prompts: 1 rows"),

@@ -16,9 +16,8 @@ from mtalign.claims.verdicts import BOOTSTRAP_SEED, THRESHOLD, generator
 from mtalign.config.run import Run
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
 from mtalign.records.store import Records
-from mtalign.records.tables import accuracies, complete_arms, grouped, truths, votes
+from mtalign.records.tables import accuracies, complete_arms, grouped, guess_rates, truths, votes
 from mtalign.stats import SMALLEST_GAIN, draw_means, interval, recovered
-from mtalign.tasks.registry import load_task
 
 DRAWS = 1000
 
@@ -26,12 +25,12 @@ DRAWS = 1000
 def measures(base: dict) -> dict[str, float]:
     """What can be measured of an untrained model on a task, as means over the prompts of its record."""
     evaluation, number = base["after"], base["after"]["num_samples"]
-    chance = load_task(base["config"]["task"]).chance
+    chance = guess_rates(base)
     found = {"greedy": float(np.mean(evaluation["greedy"]))}
     for k in (k for k in (1, 4, 16, 64) if k <= number):
         found[f"pass@{k}"] = float(pass_at_k_counts(evaluation["correct"], number, k).mean())
         found[f"maj@{k}"] = float(maj_at_k_counts(votes(evaluation), truths(base), k, generator()).mean())
-        if k in (4, 16):
+        if k in (1, 4, 16):
             found[f"chance-corrected pass@{k}"] = float(chance_corrected(found[f"pass@{k}"], chance, k))
     found.pop("maj@1")  # is pass@1
     if "maj@16" in found:

@@ -45,7 +45,7 @@ def arm_accuracy(runs: list[Run], records: Records, by_panel: bool = False) -> p
 
 
 def alignment_curves(base: Iterable[dict]) -> pd.DataFrame:
-    """pass@k and maj@k of the untrained models for k = 1, 2, 4 ... N, and what guessing reaches.
+    """pass@k and maj@k of the untrained models for k = 1, 2, 4 ... N, and what guessing every time reaches.
 
     Args:
         base: records of untrained models.
@@ -56,13 +56,13 @@ def alignment_curves(base: Iterable[dict]) -> pd.DataFrame:
     rows = []
     for record in base:
         config, evaluation = record["config"], record["after"]
-        task, number = load_task(config["task"]), evaluation["num_samples"]
-        rng = generator()
+        task, number, rng = load_task(config["task"]), evaluation["num_samples"], generator()
+        chance = np.array([task.chance_of(e) for e in task.eval[: len(evaluation["correct"])]])  # (P,)
         for k in (2**i for i in range(number.bit_length())):
             values = {
                 "pass@k": pass_at_k_counts(evaluation["correct"], number, k).mean(),
                 "maj@k": maj_at_k_counts(votes(evaluation), truths(record), k, rng).mean(),
-                "guessing": 1 - (1 - task.chance) ** k,
+                "guessing": float(np.mean(1 - (1 - chance) ** k)),
             }
             pair = f"{config['model']}, {config['task']}"
             rows += [{"pair": pair, "k": k, "metric": name, "value": value} for name, value in values.items()]

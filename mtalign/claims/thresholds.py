@@ -17,10 +17,8 @@ from mtalign.claims import dose_response
 from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.config.errors import ConfigError
 from mtalign.config.grid import kept_grid, load_grid
-from mtalign.metrics import chance_corrected
 from mtalign.records.store import Records
 from mtalign.records.tables import complete_arms, grouped
-from mtalign.tasks.registry import load_task
 
 FILE = Path(__file__).with_name("thresholds.json")
 MEASURES = {"chance-corrected pass@4": 4, "chance-corrected pass@1": 1}  # -> k
@@ -64,10 +62,6 @@ def compute(folder: Path) -> dict:
         raise ConfigError(f"{folder}: standard RL gained nothing in any pair, so that there are no thresholds")
     table, other = pd.concat(tables, ignore_index=True), pd.concat(others, ignore_index=True)
     standard = {"pairs": len(finished), "right": sum(finished.values())}
-    for each in (table, other):
-        chances = [load_task(task).chance for task in each["task"]]
-        values = [float(chance_corrected(v, c)) for v, c in zip(each["pass@1"], chances, strict=True)]
-        each["chance-corrected pass@1"] = values
     arms = {claim.arm: name for name, claim in CLAIMS.items()}
     table = table[table["arm"].isin(arms)]
     table = table[table.groupby("arm")["model"].transform("size") >= SMALLEST]

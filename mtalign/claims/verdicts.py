@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from mtalign.config.run import Run
-from mtalign.metrics import chance_corrected, pass_at_k_counts
+from mtalign.metrics import pass_at_k_counts
 from mtalign.records.store import Records
-from mtalign.records.tables import accuracies, grouped
+from mtalign.records.tables import accuracies, grouped, guess_rates
 from mtalign.stats import SMALLEST_GAIN, Estimate, Verdict, bootstrap_ci, decide, draw_means, holm, interval, recovered
-from mtalign.tasks.registry import load_task
 
 THRESHOLD = 0.5  # of standard RL's gain; fixed before the first run of the study
 ALIGNMENT_K = 4  # alignment is the chance-corrected pass@4 of the untrained model ...
@@ -79,11 +78,15 @@ CLAIMS = {
 
 
 def alignment(base: dict) -> Estimate:
-    """Measured alignment from the record of an untrained model: chance-corrected pass@4, with its interval."""
+    """Measured alignment from the record of an untrained model: chance-corrected pass@4, with its interval.
+
+    Corrected for what guessing as often as this model guesses reaches (`guess_rates`), prompts being drawn with their
+    chance.
+    """
     evaluation = base["after"]
-    chance = load_task(base["config"]["task"]).chance
     value = pass_at_k_counts(evaluation["correct"], evaluation["num_samples"], ALIGNMENT_K)  # (P,)
-    return bootstrap_ci([chance_corrected(value, chance, ALIGNMENT_K)[None]], lambda mean: mean, BOOTSTRAP_SEED)
+    guessing = 1 - (1 - guess_rates(base)) ** ALIGNMENT_K  # (P,)
+    return bootstrap_ci([value[None], guessing[None]], lambda v, g: (v - g) / (1 - g), BOOTSTRAP_SEED)
 
 
 def panel(alignment: float) -> str:

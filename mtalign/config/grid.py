@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 
 from mtalign.config.arms import ARMS
-from mtalign.config.errors import ConfigError, ResourcesError
+from mtalign.config.errors import ConfigError, ResourcesError, check_keys, mismatch
 from mtalign.config.resources import Resources, batches, make_resources
-from mtalign.config.run import Run, make_run, mismatch
+from mtalign.config.run import Run, make_run
 from mtalign.config.warm_up import TYPES, WarmUp, checked
 
 
@@ -195,10 +195,9 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
 
 
 def _mapping(path, key: str, value, known: set[str] | None) -> dict:
+    """The value, checked to be a mapping from names to values, of the known names where there are such."""
     where = f"{path}: {key}" if key else f"{path}"
-    if not isinstance(value, dict):
-        raise ConfigError(f"{where}: expected a mapping of keys to values, got {value!r:.60}")
-    for name in value:
-        if not isinstance(name, str) or (known is not None and name not in known):
-            raise ConfigError(f"{where}: {name}: unknown key; known: {', '.join(sorted(known or []))}")
+    if message := mismatch(value, dict):
+        raise ConfigError(f"{where}: {message}")
+    check_keys(where, value, sorted(known) if known is not None else [name for name in value if isinstance(name, str)])
     return value

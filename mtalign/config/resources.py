@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mtalign.config import paths
-from mtalign.config.errors import ResourcesError
+from mtalign.config.errors import ResourcesError, check_keys, mismatch
 
 # Options of trl's GRPOConfig that may pass through, besides all that begin with `vllm_`.
 PASSED = {
@@ -48,12 +48,10 @@ def make_resources(values: dict) -> Resources:
     mtalign.config.errors.ResourcesError: gpus: expected 0 or more, got -1
     """
     kinds = {f.name: {"str": str, "int": int, "dict": dict}[f.type] for f in dataclasses.fields(Resources)}
+    check_keys("", values, kinds, error=ResourcesError)
     for key, value in values.items():
-        if key not in kinds:
-            raise ResourcesError(f"{key}: unknown key; known: {', '.join(kinds)}")
-        if type(value) is not kinds[key]:
-            names = {int: "a whole number", str: "text", dict: "a mapping of keys to values"}
-            raise ResourcesError(f"{key}: expected {names[kinds[key]]}, got {value!r}")
+        if message := mismatch(value, kinds[key]):
+            raise ResourcesError(f"{key}: {message}")
     made = Resources(**values)
     for key, least in {"gpus": 0, "cpus": 1, "processes": 1, "micro_batch": 0, "save_steps": 0}.items():
         if getattr(made, key) < least:

@@ -6,18 +6,22 @@ import dataclasses
 import hashlib
 import json
 import re
+import sys
 import typing
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtalign.config import plugins
 from mtalign.config.arms import Loss, Objective, Rank, Refill, Reward, Rollouts, Schedule, Style, Subset
-from mtalign.config.errors import ConfigError
+from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.warm_up import KEPT_FOR_RUNS, is_warm_up, parse
 
 RECIPE = 1  # raised when the code changes what a run computes, so that older records are not found again
 
 
+EVALUATED = (  # fields on which the evaluation of an untrained model depends
+    "model", "task", "temperature", "train_prompts", "max_completion_length", "style", "eval_prompts", "num_samples", "bf16",
+)  # fmt: skip
 LATER = {  # fields that records hold only where they are not the default: older records keep their checksum
     "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta2", "delta", "loss_type", "bf16", "lora_rank", "rollouts",
     "style", "fast",
@@ -88,18 +92,7 @@ class Run:
     @property
     def base(self) -> Run:
         """The run that evaluates the untrained model: shared by all arms and seeds of this model, task and evaluation."""
-        names = (
-            "model",
-            "task",
-            "temperature",
-            "train_prompts",
-            "max_completion_length",
-            "style",
-            "eval_prompts",
-            "num_samples",
-            "bf16",
-        )
-        return Run(**{n: getattr(self, n) for n in names}, arm="base", max_steps=0)
+        return Run(**{name: getattr(self, name) for name in EVALUATED}, arm="base", max_steps=0)
 
     @property
     def needs(self) -> list[Run]:
@@ -142,62 +135,85 @@ def make_run(where: str, values: dict) -> Run:
     mtalign.config.errors.ConfigError: grid.yaml: learning_rate: expected a number, got '1e-3' (YAML needs 1.0e-3)
     """
     types = typing.get_type_hints(Run)
+    check_keys(where, values, types)
     for key, value in values.items():
-        if key not in types:
-            raise ConfigError(f"{where}: {key}: unknown key; known: {', '.join(types)}")
-        if message := mismatch(value, types[key]):
+        if key == "reward" and plugins.is_plugin(value):
+            try:
+                plugins.find(value)
+            except KeyError as error:
+                raise ConfigError(f"{where}: reward: {error.args[0]}") from None
+        elif message := mismatch(value, types[key]) or out_of_bounds(key, value):
             raise ConfigError(f"{where}: {key}: {message}")
-    if plugins.is_plugin(reward := values.get("reward")):
-        try:
-            plugins.find(reward)
-        except KeyError as error:
-            raise ConfigError(f"{where}: reward: {error.args[0]}") from None
-    values = {k: float(v) if types[k] is float else v for k, v in values.items()}
-    run = Run(**values)
+    run = Run(**{key: float(value) if types[key] is float else value for key, value in values.items()})
     if message := _contradiction(run):
         raise ConfigError(f"{where}: {message}")
     return run
 
 
-def mismatch(value, kind) -> str | None:
-    """What is wrong with a value of a parameter of that type; None where nothing is."""
-    if typing.get_origin(kind) is typing.Literal:
-        known = typing.get_args(kind)
-        if kind == Reward and plugins.is_plugin(value):
-            return None
-        return None if value in known else f"unknown value {value!r}; known: {', '.join(known)}"
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+class Bound(typing.NamedTuple):
+    """What a number can be."""
+
+    least: float
+    most: float
+    open: bool = False  # whether the ends themselves are excluded
+
+
+LARGEST = sys.float_info.max  # so that infinity is out of bounds, as NaN is
+MOST = 10**9  # of anything that is counted: beyond that a slip of the finger is likelier than a study
+BOUNDS = {  # every field of `Run` that is a number
+    "seed": Bound(0, 2**32 - 1),  # what numpy takes as a seed
+    "k": Bound(1, MOST),
+    "random_probability": Bound(0, 1),
+    "entropy_coef": Bound(-LARGEST, LARGEST, open=True),
+    "max_steps": Bound(0, MOST),
+    "learning_rate": Bound(0, LARGEST),  # 0 is a control: nothing is learned
+    "train_prompts": Bound(1, MOST),
+    "generation_batch_size": Bound(1, MOST),
+    "num_generations": Bound(1, MOST),
+    "steps_per_generation": Bound(1, MOST),
+    "temperature": Bound(0, LARGEST, open=True),
+    "epsilon": Bound(0, LARGEST),
+    "epsilon_high": Bound(0, LARGEST),
+    "beta": Bound(0, LARGEST),
+    "max_grad_norm": Bound(0, LARGEST, open=True),
+    "max_completion_length": Bound(1, MOST),
+    "eval_prompts": Bound(1, MOST),
+    "num_samples": Bound(1, 10**6),
+    "warmup_steps": Bound(0, MOST),
+    "weight_decay": Bound(0, LARGEST),
+    "adam_beta2": Bound(0, 1, open=True),
+    "delta": Bound(0, LARGEST),
+    "lora_rank": Bound(0, MOST),
+}
+
+
+def out_of_bounds(key: str, value) -> str | None:
+    """What is wrong with the size of a field's value, infinity and NaN included; None where nothing is.
+
+    >>> out_of_bounds("temperature", float("nan")), out_of_bounds("num_generations", 0), out_of_bounds("seed", 0)
+    ('expected a positive number, got nan', 'expected 1 to 1000000000, got 0', None)
+    """
+    if key not in BOUNDS:
         return None
-    if type(value) is kind:
+    least, most, open_ = BOUNDS[key]
+    if (least < value < most) if open_ else (least <= value <= most):
         return None
-    name = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}[kind]
-    hint = " (YAML needs 1.0e-3)" if kind is float and isinstance(value, str) and "e" in value.lower() else ""
-    return f"expected {name}, got {value!r}{hint}"
+    if least == -LARGEST:
+        wanted = "a finite number"
+    elif most == LARGEST:
+        wanted = "a positive number" if open_ else f"{least} or more"
+    else:
+        wanted = f"a number between {least} and {most}" if open_ else f"{least} to {most}"
+    return f"expected {wanted}, got {value!r:.40}"
 
 
 def _contradiction(run: Run) -> str | None:
-    """What makes the run impossible, naming the key; None where it is possible."""
+    """Which fields, each possible by itself, make the run impossible together; None where it is possible."""
     batch, group, updates = run.generation_batch_size, run.num_generations, run.steps_per_generation
-    if not 0 <= run.learning_rate < float("inf"):  # 0 is a control: nothing is learned
-        return f"learning_rate: expected 0 or more, got {run.learning_rate}"
-    for key in ("temperature", "max_grad_norm"):
-        if not 0 < getattr(run, key) < float("inf"):
-            return f"{key}: expected a positive number, got {getattr(run, key)}"
-    positive = ("k", "train_prompts", "generation_batch_size", "steps_per_generation", "max_completion_length")
-    for key in (*positive, "eval_prompts", "num_samples"):
-        if getattr(run, key) < 1:
-            return f"{key}: expected 1 or more, got {getattr(run, key)}"
-    for key in ("warmup_steps", "weight_decay", "delta", "lora_rank"):
-        if not 0 <= getattr(run, key) < float("inf"):
-            return f"{key}: expected 0 or more, got {getattr(run, key)}"
-    if not 0 < run.adam_beta2 < 1:
-        return f"adam_beta2: expected a number between 0 and 1, got {run.adam_beta2}"
     if run.warmup_steps and run.lr_scheduler_type == "constant":
         return (
             f"warmup_steps: {run.warmup_steps} has no effect with lr_scheduler_type constant; use constant_with_warmup"
         )
-    if run.max_steps < 0 or run.seed < 0:
-        return f"max_steps, seed: expected 0 or more, got {run.max_steps}, {run.seed}"
     if group < 2:
         return f"num_generations: a group needs at least 2 completions, got {group}"
     if batch % group:
@@ -214,8 +230,6 @@ def _contradiction(run: Run) -> str | None:
         return f"k: {run.k} is more than train_prompts {run.train_prompts}"
     if run.subset == "one_shot" and run.k != 1:
         return f"k: one_shot has k = 1, got {run.k}; use k_shot"
-    if not 0 <= run.random_probability <= 1:
-        return f"random_probability: expected 0 to 1, got {run.random_probability}"
     if is_warm_up(run.model) and parse(run.model).task == run.task and run.train_prompts > KEPT_FOR_RUNS:
         return f"train_prompts: {run.train_prompts} would take in questions of the warm-up, which has those after the first {KEPT_FOR_RUNS}"
     if run.fast and run.lora_rank:

@@ -23,6 +23,7 @@ from mtalign.grading.answers import grader, vote
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
 from mtalign.speed.cpu import use_fastest_threads
 from mtalign.stats import wilson
+from mtalign.tasks.options import plain
 
 FEWEST = 16  # prompts before sampling may stop
 SURE, LIKELY = 0.9, 0.75  # probability from which a verdict is given plainly, or as probable; else it is `uncertain`
@@ -31,16 +32,22 @@ STEPS = (0, 2, 6, 12, *range(20, 10_000, 8))  # prompts after which there is an 
 
 @dataclass(frozen=True)
 class Sampled:
-    """The samples of one prompt: how many, how many right, the votes (None: no answer), and which of these are right."""
+    """The samples of one prompt: how many, how many right, the votes (None: no answer), and which of these are right.
+
+    `guess` is the probability that one sample is right by guessing, where the question is known (`records.guess_rates`).
+    """
 
     number: int
     correct: int
     votes: Counter | None = None
     right: frozenset[str] = frozenset()
+    guess: float | None = None
 
 
-def tally(completions: list[str], answer: str, kind: str) -> Sampled:
-    """Grades the completions of a prompt.
+def tally(
+    completions: list[str], answer: str, kind: str, chance: float | None = None, options: tuple[str, ...] = ()
+) -> Sampled:
+    """Grades the completions of a prompt; `chance` of its answer, and the `options` that stand in it, where they are known.
 
     >>> found = tally(["<answer>1</answer>", "<answer>1.0</answer>", "?"], "1", "math")
     >>> found.correct, sorted(found.right), found.votes[None]
@@ -48,17 +55,24 @@ def tally(completions: list[str], answer: str, kind: str) -> Sampled:
     """
     votes = Counter(vote(text, kind) for text in completions)
     right = frozenset(a for a in votes if a is not None and grader(kind)(a, answer))
-    return Sampled(len(completions), sum(votes[a] for a in right), votes, right)
+    if chance is not None and options:
+        shown = set(map(plain, options))
+        chance *= sum(n for a, n in votes.items() if a is not None and plain(a) in shown) / len(completions)
+    return Sampled(len(completions), sum(votes[a] for a in right), votes, right, chance)
 
 
 def measure(sampled: list[Sampled], chance: float) -> dict[str, dict[str, float]]:
-    """Alignment from samples: name -> value, low, high. pass@4 needs four samples of each prompt, maj@N votes."""
+    """Alignment from samples: name -> value, low, high. pass@4 needs four samples of each prompt, maj@N votes.
+
+    `chance` holds for all prompts where it is not known of each (`Sampled.guess`).
+    """
     fewest = min(s.number for s in sampled)
+    guess = [chance if s.guess is None else s.guess for s in sampled]
     found = {}
     for k in (k for k in (1, 4) if k <= fewest):
         values = [pass_at_k_counts([s.correct], s.number, k)[0] for s in sampled]
         found[f"pass@{k}"] = ends = _ends(float(np.mean(values)), len(sampled))
-        found[f"chance-corrected pass@{k}"] = {n: float(chance_corrected(v, chance, k)) for n, v in ends.items()}
+        found[f"chance-corrected pass@{k}"] = {n: float(chance_corrected(v, guess, k)) for n, v in ends.items()}
     if fewest > 1 and all(s.votes is not None for s in sampled):
         counts, right = [dict(s.votes) for s in sampled], [set(s.right) for s in sampled]
         wins = maj_at_k_counts(counts, right, fewest, generator())
@@ -202,7 +216,10 @@ def diagnose(
             if batch := examples[start:end]:
                 texts = [render(tokenizer, e.prompt, known.instruction, style, demonstrations(known)) for e in batch]
                 drawn = sample(loaded, tokenizer, texts, number, tokens, seed + start, temperature)
-                yield [tally(d, e.answer, e.kind or known.kind) for d, e in zip(drawn, batch, strict=True)]
+                yield [
+                    tally(d, e.answer, e.kind or known.kind, known.chance_of(e), e.options)
+                    for d, e in zip(drawn, batch, strict=True)
+                ]
 
     about = {"model": model, "task": task, "chance": known.chance, "chance_is": known.chance_is}
     about |= {"temperature": temperature, "style": style, "seed": seed}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
 from mtalign.claims.verdicts import STRONG, panel
 from mtalign.claims.verdicts import alignment as alignment_of
+from mtalign.records.tables import named
 from mtalign.stats import decide
+from mtalign.tasks.registry import load_task
 
 INFINITY = float("inf")
 EQUAL = 0.1  # accuracies closer than this count as equal to a predicted value
@@ -34,9 +37,15 @@ def alignment(base: list[dict]) -> Markdown:
         estimate = alignment_of(record)
         word = {"holds": "strong", "fails": "weak"}.get(decide(estimate, STRONG), "undecided")
         where = f"{record['config']['model']} on {record['config']['task']}"
-        lines.append(
-            f"- {where}: alignment is **{word}**; chance-corrected pass@4 is {estimate}, strong from {STRONG}."
-        )
+        line = f"- {where}: alignment is **{word}**; chance-corrected pass@4 is {estimate}, strong from {STRONG}."
+        if (share := named(record)) is not None:
+            chance = load_task(record["config"]["task"]).chance
+            accuracy = np.mean(record["after"]["correct"]) / record["after"]["num_samples"]
+            line += (
+                f" {share:.2f} of its answers name an option that stands in the question; naming one of them each time"
+            )
+            line += f" is right {chance:.2f} of the time, the model {accuracy:.2f}."
+        lines.append(line)
     return _list(lines, "The untrained model could not be measured.")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtalign.config import paths
-from mtalign.config.errors import ConfigError
+from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.grid import Grid, kept_grid, load_grid
 from mtalign.config.hub import listed
 from mtalign.config.run import file_name
@@ -41,12 +41,10 @@ def check_notebooks(grid: Grid, path: str | Path) -> None:
     """Raises `ConfigError` where a notebook, one of its parameters or an arm that it shows is unknown."""
     for name, parameters in {**grid.notebooks, **grid.final}.items():
         known = notebook_parameters(find_notebook(name, path)) | {"block": ""}
+        check_keys(f"{path}: notebooks: {name}", parameters, known, "parameter")
         for key, value in parameters.items():
-            if key not in known:
-                raise ConfigError(f"{path}: notebooks: {name}: {key}: unknown parameter; known: {', '.join(known)}")
-            kind = PARAMETERS.get(key, type(known[key]))
-            if type(value) is not kind:
-                raise ConfigError(f"{path}: notebooks: {name}: {key}: expected {kind.__name__}, got {value!r}")
+            if message := mismatch(value, PARAMETERS.get(key, type(known[key]))):
+                raise ConfigError(f"{path}: notebooks: {name}: {key}: {message}")
         if missing := [arm for arm in parameters.get("arms", []) if arm not in grid.block(parameters).arms]:
             raise ConfigError(f"{path}: notebooks: {name}: arms: {missing[0]} is not in grid.arm")
 

@@ -11,7 +11,7 @@ from IPython.display import Markdown
 
 from mtalign.claims import dose_response, tables
 from mtalign.claims.verdicts import CLAIMS, Claim, verdicts
-from mtalign.config.errors import ConfigError
+from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.grid import expand_grid
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
@@ -134,11 +134,10 @@ def start(names: dict) -> Session:
     """
     show_in_words()
     given = {key: value for key, value in names.items() if _is_parameter(key, value)}
+    check_keys("notebook", given, PARAMETERS, "parameter")
     for key, value in given.items():
-        if key not in PARAMETERS:
-            raise ConfigError(f"notebook: {key}: unknown parameter; known: {', '.join(PARAMETERS)}")
-        if type(value) is not PARAMETERS[key]:
-            raise ConfigError(f"notebook: {key}: expected {PARAMETERS[key].__name__}, got {value!r}")
+        if message := mismatch(value, PARAMETERS[key]):
+            raise ConfigError(f"notebook: {key}: {message}")
     if given.get("workers", 2) < 1:
         raise ConfigError(f"notebook: workers: expected 1 or more, got {given['workers']}")
     models = given.get("models") or [given.get("model", "")]

@@ -24,7 +24,9 @@ from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
+from mtalign.records.tables import named
 from mtalign.report.run_pages import runs_table
+from mtalign.tasks.registry import load_task
 
 
 def contents(grid: Grid, records: Records, out: Path) -> dict:
@@ -46,6 +48,8 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
     levels = {
         (r["config"]["model"], r["config"]["task"]): alignment(r) for r in finished if r["config"]["arm"] == "base"
     }
+    base = [r for r in finished if r["config"]["arm"] == "base"]
+    options = {(r["config"]["model"], r["config"]["task"]): named(r) for r in base}
     runs = runs_table([record for _, record in found if record])
     return {
         "grid": grid,
@@ -56,6 +60,8 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "paired": paired(grid, records),
         "sentences": sentences(grid, records),
         "levels": levels,
+        "named": {pair: share for pair, share in options.items() if share is not None},
+        "chance": {task: load_task(task).chance for _, task in levels},
         "micro": all(is_micro(model) for model, _ in grid.pairs),
         "seeds": grid.block({}).seeds,
         "claims": CLAIMS,

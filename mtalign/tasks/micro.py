@@ -1,8 +1,9 @@
 """The micro tasks: small enough for a model of 85 thousand parameters to learn in minutes, on a CPU.
 
 They have one worked solution each, which ends in the answer, and answers that are uniform over the
-possible ones: ten of them, so that the best answer that ignores the question is right one time in ten (`Task.chance`), or
-640 (`totals`), so that guessing is hardly ever right.
+possible ones: ten of them, so that the best answer that ignores the question is right one time in ten, or 640 (`totals`),
+so that guessing is hardly ever right. The question of `ordering` lists four digits, so that naming one of them is right
+one time in four (`Task.chance`); the untrained models guess among all ten, so name one of the four 0.4 of the time.
 
 | task | question | working | answer |
 | --- | --- | --- | --- |
@@ -51,7 +52,8 @@ def _ordering(rng: random.Random) -> Example:
     while digit not in listed:
         digit = (digit + 1) % 10
         work += str(digit)
-    return Example(f"ordering: {''.join(map(str, listed))} after {start}=", str(digit), work)
+    prompt = f"ordering: {''.join(map(str, listed))} after {start}="
+    return Example(prompt, str(digit), work, options=tuple(map(str, listed)))
 
 
 def _cipher(rng: random.Random) -> Example:
