@@ -179,3 +179,36 @@ def _threshold(cells: pd.DataFrame, measure: str) -> float:
     values = np.sort(cells[measure].unique())
     between = [-np.inf, *(values[:-1] + values[1:]) / 2, np.inf]
     return max(between, key=lambda threshold: _right(cells, cells[measure] > threshold))
+
+
+def planned(grid: Grid, reward: str = "majority_vote") -> dict[str, int]:
+    """Runs of each level that the grid asks for with that reward, and of `drift` those that have no standard RL beside."""
+    drifting = set(_drifting(grid))
+    found: dict[str, int] = {"drift": len(drifting)}
+    for name, block in grid.blocks.items():
+        for run in block.runs:
+            if run.max_steps and _arm(run) == (reward, "grpo", "full") and run not in drifting:
+                level = _level(name, run.arm)
+                found[level] = found.get(level, 0) + 1
+    return found
+
+
+def _drifting(grid: Grid) -> list[Run]:
+    return [run for run in grid.runs if run.arm.endswith("_clipped")]
+
+
+def drift(grid: Grid, store: Records) -> pd.DataFrame:
+    """A row for each finished run of the arms that are compared with each other and not with standard RL.
+
+    Returns:
+        Columns model, dose, arm, seed, change (of accuracy), clip_fraction (mean over rollouts), moved (length of the change
+        of the weights, as a share of theirs).
+    """
+    rows = []
+    for record in _finished(store, _drifting(grid)):
+        config, displacement = record["config"], record["displacement"]
+        change = accuracies([record]).mean() - accuracies([record], "before").mean()
+        row = {key: config[key] for key in ("model", "arm", "seed")} | {"dose": dialled.parse(config["model"]).dose}
+        row |= {"change": float(change), "clip_fraction": float(np.mean(record["curve"]["clip_fraction"]))}
+        rows.append(row | {"moved": displacement["moved"] / displacement["length"]})
+    return pd.DataFrame(rows)

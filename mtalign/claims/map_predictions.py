@@ -28,20 +28,16 @@ FEWEST = 0.9  # of a level's runs, before which it is not judged
 
 @dataclass(frozen=True)
 class Prediction:
-    """A sentence and its rule: cells and planned runs of each level -> right, wrong or None while it is undecided."""
+    """A sentence and its rule: the cells, or x50 of each level -> right, wrong, or None while it is undecided."""
 
     name: str
     words: str
     rule: Callable[[pd.DataFrame], bool | None]
+    of: str = "x50"  # or "cells", "nsr" (cells of negative samples), "drift" (`map.drift`)
 
 
-def _x50(table: pd.DataFrame) -> pd.DataFrame:
-    return crossings(table, X).set_index("level")
-
-
-def _within(table: pd.DataFrame, level: str, low: float, high: float) -> bool | None:
+def _within(found: pd.DataFrame, level: str, low: float, high: float) -> bool | None:
     """Whether the level's x50 lies between two values: right where its interval does, wrong where it is wholly outside."""
-    found = _x50(table)
     if level not in found.index or pd.isna(found.loc[level, "x50"]):
         return None
     at = found.loc[level]
@@ -50,9 +46,8 @@ def _within(table: pd.DataFrame, level: str, low: float, high: float) -> bool | 
     return False if at["high"] < low or at["low"] > high else None
 
 
-def _above(table: pd.DataFrame, upper: str, lower: str) -> bool | None:
+def _above(found: pd.DataFrame, upper: str, lower: str) -> bool | None:
     """Whether one level's x50 is above another's: decided where their intervals are apart."""
-    found = _x50(table)
     if not {upper, lower} <= set(found.index) or found.loc[[upper, lower], "x50"].isna().any():
         return None
     one, other = found.loc[upper], found.loc[lower]
@@ -61,13 +56,14 @@ def _above(table: pd.DataFrame, upper: str, lower: str) -> bool | None:
     return False if one["high"] < other["low"] else None
 
 
-def _unmoved(table: pd.DataFrame, level: str, factor: float = 1.5) -> bool | None:
+def _unmoved(found: pd.DataFrame, level: str, factor: float = 1.5) -> bool | None:
     """Whether a level's x50 is the centre's within a factor: right where both ends of its interval are, wrong where apart."""
-    found = _x50(table)
     if not {level, "centre"} <= set(found.index):
         return None
     centre = found.loc["centre", "x50"]
-    return _within(table, level, centre / factor, centre * factor)
+    if not abs(centre) < float("inf"):
+        return None
+    return _within(found, level, centre / factor, centre * factor)
 
 
 def _standard_gains(table: pd.DataFrame) -> bool | None:
@@ -92,10 +88,39 @@ def _seeds_matter_more(table: pd.DataFrame) -> bool | None:
     return None if pd.isna(found["seeds"]) else found["seeds"] > found["checkpoints"]
 
 
+def _negatives_suffice(cells: pd.DataFrame) -> bool | None:
+    these = cells[(cells["level"] == "right_7") & cells["testable"] & (cells["dose"] >= 0.1)]
+    return None if these.empty else bool(these["taken"].sum() >= 0.8 * these["runs"].sum())
+
+
+def _negatives_are_less(cells: pd.DataFrame) -> bool | None:
+    these = cells[(cells["level"] == "right_7") & cells["testable"]]
+    return None if these.empty else bool(these["shares"].explode().astype(float).mean() <= 0.95)
+
+
+def _clipping_is_active(runs: pd.DataFrame) -> bool | None:
+    """A condition, not a hope: where the clip fraction is not what it is meant to be, clipping was not tested."""
+    return bool(runs[runs["arm"] == "random_clipped"]["clip_fraction"].between(0.05, 0.2).mean() >= 0.5)
+
+
+def _random_is_drift(runs: pd.DataFrame) -> bool | None:
+    """Within 0.05 of the shuffled majority at each dose, if the 95% interval of the difference allows to say so."""
+    sides = []
+    for _, these in runs.groupby("dose"):
+        one, other = (these[these["arm"] == arm]["change"] for arm in ("random_clipped", "shuffled_clipped"))
+        gap, error = one.mean() - other.mean(), (one.var() / len(one) + other.var() / len(other)) ** 0.5
+        sides.append(True if abs(gap) + 2 * error <= 0.05 else False if abs(gap) - 2 * error > 0.05 else None)
+    return False if False in sides else None if None in sides else True
+
+
+def _random_erodes(runs: pd.DataFrame) -> bool | None:
+    return bool(runs[runs["arm"] == "random_clipped"].groupby("dose")["change"].mean().max() < 0.05)
+
+
 PREDICTIONS = [
-    Prediction("standard", "Standard RL gains at least 0.10 at each base model of the centre from dose 0.04 on", _standard_gains),
+    Prediction("standard", "Standard RL gains at least 0.10 at each base model of the centre from dose 0.04 on", _standard_gains, "cells"),
     Prediction("centre", "The centre's x50 lies between 0.03 and 0.09 of completions that work", lambda t: _within(t, "centre", 0.03, 0.09)),
-    Prediction("theory", "The theory tells at least 0.85 of the centre's majority runs right, take-off or not", _theory_tells),
+    Prediction("theory", "The theory tells at least 0.85 of the centre's majority runs right, take-off or not", _theory_tells, "cells"),
     Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 at equal pass@k", lambda t: _above(t, "agree_3", "centre")),
     Prediction("agree more", "More agreement (0.6) raises it further", lambda t: _above(t, "agree_6", "agree_3")),
     Prediction("many answers", "A hundred answers lower x50", lambda t: _above(t, "centre", "answers_100")),
@@ -105,29 +130,43 @@ PREDICTIONS = [
     Prediction("rapid", "Learning rate 1e-3 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "rapid")),
     Prediction("long", "400 updates leave x50 within a factor of 1.5", lambda t: _unmoved(t, "updates_400")),
     Prediction("small groups", "Groups of 4 leave x50 within a factor of 1.5", lambda t: _unmoved(t, "group_4")),
-    Prediction("left out", "Over levels the theory tells as many runs right as chance-corrected pass@4 or more", _theory_beats),
-    Prediction("seeds", "At the centre RL seeds differ more than base checkpoints of one dose", _seeds_matter_more),
+    Prediction("left out", "Over levels the theory tells as many runs right as chance-corrected pass@4 or more", _theory_beats, "cells"),
+    Prediction("negatives", "Where working is right with 0.7, negative samples recover half of standard RL's gain in 0.8 of runs from dose 0.1 on", _negatives_suffice, "nsr"),
+    Prediction("negatives less", "There they recover 0.95 of it at most, in the mean: -1 on wrong samples cannot only choose the mode that works", _negatives_are_less, "nsr"),
+    Prediction("clipping", "Eight updates per rollout at 1e-3 clip 0.05 to 0.2 of tokens (else clipping is not tested)", _clipping_is_active, "drift"),
+    Prediction("drift", "Random rewards with clipping end within 0.05 of a shuffled majority: both are drift", _random_is_drift, "drift"),
+    Prediction("erosion", "Random rewards with clipping raise accuracy by less than 0.05 at each dose", _random_erodes, "drift"),
+    Prediction("seeds", "At the centre RL seeds differ more than base checkpoints of one dose", _seeds_matter_more, "cells"),
 ]  # fmt: skip
 
 
-def judged(table: pd.DataFrame, planned: dict[str, int]) -> pd.DataFrame:
+def judged(
+    table: pd.DataFrame, planned: dict[str, int], nsr: pd.DataFrame | None = None, drift: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """What came of each prediction: `right`, `wrong`, `undecided`; levels count once most of their runs have finished.
 
     Args:
-        table: as `map.cells` gives it.
-        planned: runs of each level that the grid asks for.
+        table: cells of the majority vote, as `map.cells` gives them.
+        planned: runs of each level that the grid asks for, and of `drift`.
+        nsr: cells of negative samples.
+        drift: as `map.drift` gives it.
     """
-    done = table.groupby("level")["runs"].sum() if len(table) else {}
-    complete = [level for level in planned if level in done and done[level] >= FEWEST * planned[level]]
-    kept = table[table["level"].isin(complete)] if len(table) else table
+    given = {"cells": _complete(table, planned), "nsr": _complete(nsr, planned), "x50": None}
+    given["drift"] = drift if drift is not None and len(drift) >= FEWEST * planned.get("drift", 1) else None
+    if given["cells"] is not None:
+        given["x50"] = crossings(given["cells"], X).set_index("level")
     rows = []
     for each in PREDICTIONS:
-        found = each.rule(kept) if len(kept) else None
-        rows.append(
-            {
-                "prediction": each.name,
-                "words": each.words,
-                "outcome": {True: "right", False: "wrong", None: "undecided"}[found],
-            }
-        )
+        found = each.rule(given[each.of]) if given[each.of] is not None else None
+        outcome = "undecided" if found is None else "right" if found else "wrong"
+        rows.append({"prediction": each.name, "words": each.words, "outcome": outcome})
     return pd.DataFrame(rows)
+
+
+def _complete(table: pd.DataFrame | None, planned: dict[str, int]) -> pd.DataFrame | None:
+    """The cells of levels of which most runs have finished; None where there are none."""
+    if table is None or table.empty:
+        return None
+    done = table.groupby("level")["runs"].sum()
+    kept = table[table["level"].map(done) >= FEWEST * table["level"].map(planned)]
+    return None if kept.empty else kept

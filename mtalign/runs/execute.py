@@ -54,7 +54,9 @@ def execute(
         record = _untrained(run)
     else:
         record = _trained(run, records, progress, resources, shared or records.folder.resolve().parent)
-    record = {"status": "finished", "chance": load_task(run.task).single_answer} | record | _warm_up(run) | _dialled(run)
+    record = (
+        {"status": "finished", "chance": load_task(run.task).single_answer} | record | _warm_up(run) | _dialled(run)
+    )
     if resources != Resources():
         shown = dataclasses.asdict(resources) | {"accelerate": Path(resources.accelerate).stem}
         record["resources"] = {key: value for key, value in shown.items() if value}
