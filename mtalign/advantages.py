@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EPSILON = 1e-4  # added to the standard deviation, as trl does
-BINARY_ONLY = ("nsr", "psr", "w_reinforce")  # objectives that are defined for rewards 0 and 1 alone
+DROPS_ROWS = ("nsr", "psr")  # by definition the other rows are no part of the loss; released code keeps them
 
 
 def grpo(rewards: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mtalign.advantages import grpo
@@ -108,3 +109,11 @@ def copies_after_filter(prompts: int, surviving: int) -> int:
     if not 1 <= surviving <= prompts:
         raise ValueError(f"surviving: expected 1 to {prompts}, got {surviving}")
     return refill(list(range(surviving)), prompts).count(0)
+
+
+REWARDS: dict[str, Callable[..., list]] = {
+    "random_gated": random_gated,
+    "incorrect_released": incorrect_released,
+    "format_one_line": format_one_line,
+}
+OBJECTIVES: dict[str, Callable[[Tensor], Tensor]] = {"nsr_released": nsr_released, "psr_released": psr_released}

@@ -224,3 +224,9 @@ REWARDS: dict[str, Callable[..., list]] = {
     "entropy_sequence": entropy_sequence,
     "constant": constant,
 }
+NEEDS_GROUP = (
+    "majority_vote",
+    "shuffled_majority",
+    "random",
+    "random_gated",
+)  # rewards that depend on the place in the group

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mtalign.config.arms import REWARDS as ARM_REWARDS
 from mtalign.config.run import Run
 from mtalign.grading.answers import GRADERS, extract, grade
 from mtalign.records.store import Records
@@ -22,7 +23,6 @@ from mtalign.report.html import TAGS, clean, digest, notebook_body, templates, w
 from mtalign.report.run_pages import csv, run_page, runs_table
 from mtalign.rewards import REWARDS
 from mtalign.runs.provenance import provenance
-from mtalign.training.train import ALL_REWARDS
 
 SECONDS = 2.0  # of one grading
 CHEAP = ["exact", "choice", "korbench-cipher", "korbench-puzzle", "korbench-counterfactual"]
@@ -70,7 +70,7 @@ def check_completion(text, answer):
 
 
 def check_rewards(texts):
-    for name, reward in ALL_REWARDS.items():
+    for name, reward in ARM_REWARDS.items():
         if name.startswith("entropy"):  # these read the model, never the text
             continue
         given_ = reward(prompts=["p", "p", "q", "q"], completions=texts, **COLUMNS)
@@ -187,7 +187,7 @@ def test_a_thousand_answers_are_graded_as_mathematics_without_harm(text, answer)
 
 
 def test_rewards_that_read_text_are_all_among_those_tried():
-    assert {name for name in REWARDS if not name.startswith("entropy")} <= set(ALL_REWARDS)
+    assert {name for name in REWARDS if not name.startswith("entropy")} <= set(ARM_REWARDS)
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])

@@ -8,9 +8,12 @@ import pytest
 from mtalign.config import paths
 
 FLOORS = [  # from the ground up; a wing imports only wings of lower floors
-    {"config", "grading", "speed", "metrics", "stats", "subsets", "advantages"},
-    {"tasks", "rewards"},
-    {"records", "models", "released"},
+    {"grading", "speed", "metrics", "stats", "subsets", "advantages"},
+    {"rewards"},
+    {"released"},
+    {"config"},
+    {"tasks"},
+    {"records", "models"},
     {"claims", "generation"},
     {"training", "diagnosis"},
     {"runs"},

@@ -179,7 +179,7 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
     ['base', 'standard', 'one_shot']
     """
     table = {**ARMS, **(own_arms or {})}
-    found: dict[Run, None] = {}
+    runs: dict[Run, None] = {}
     for model, task in pairs:
         for arm in arms:
             if arm not in table:
@@ -190,8 +190,8 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
                 if run.max_steps == 0:
                     run = run.base
                 for each in (*run.needs, run):
-                    found.setdefault(each)
-    return sorted(found, key=lambda run: len(run.needs))
+                    runs.setdefault(each)
+    return sorted(runs, key=lambda run: len(run.needs))
 
 
 def _mapping(path, key: str, value, known: set[str] | None) -> dict:

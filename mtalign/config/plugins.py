@@ -47,12 +47,12 @@ def find(name: str) -> Callable:
     """
     module, _, function = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), function)
+        imported = getattr(importlib.import_module(module), function)
     except Exception as error:  # whatever a module of somebody else's does when imported
         raise KeyError(f"{name}: cannot be imported ({in_one_line(error)}); is its folder on PYTHONPATH?") from None
-    if not callable(found):
+    if not callable(imported):
         raise KeyError(f"{name}: is not a function")
-    return found
+    return imported
 
 
 def digests(config: dict) -> dict[str, str]:

@@ -17,6 +17,8 @@ PASSED = {
     "ds3_gather_for_generation", "cache_implementation", "dataloader_num_workers", "save_total_limit", "ddp_timeout",
 }  # fmt: skip
 
+LEAST = {"gpus": 0, "cpus": 1, "processes": 1, "micro_batch": 0, "save_steps": 0}  # the smallest possible values
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -52,24 +54,26 @@ def make_resources(values: dict) -> Resources:
     for key, value in values.items():
         if message := mismatch(value, kinds[key]):
             raise ResourcesError(f"{key}: {message}")
-    made = Resources(**values)
-    for key, least in {"gpus": 0, "cpus": 1, "processes": 1, "micro_batch": 0, "save_steps": 0}.items():
-        if getattr(made, key) < least:
-            raise ResourcesError(f"{key}: expected {least} or more, got {getattr(made, key)}")
-    for key in made.trl:
+    resources = Resources(**values)
+    for key, least in LEAST.items():
+        if getattr(resources, key) < least:
+            raise ResourcesError(f"{key}: expected {least} or more, got {getattr(resources, key)}")
+    for key in resources.trl:
         if key not in PASSED and not str(key).startswith("vllm_"):
             raise ResourcesError(f"trl: {key}: cannot be set here; known: vllm_..., {', '.join(sorted(PASSED))}")
-    if made.gpus and "processes" in values and made.processes != made.gpus:
-        raise ResourcesError(f"processes: {made.processes} is not the number of gpus {made.gpus}; leave it out")
-    if made.gpus > 1:
-        made = dataclasses.replace(made, processes=made.gpus)
-    if made.accelerate:
-        found = [p for p in (Path(made.accelerate), shipped(made.accelerate)) if p.is_file()]
-        if not found:
+    if resources.gpus and "processes" in values and resources.processes != resources.gpus:
+        raise ResourcesError(
+            f"processes: {resources.processes} is not the number of gpus {resources.gpus}; leave it out"
+        )
+    if resources.gpus > 1:
+        resources = dataclasses.replace(resources, processes=resources.gpus)
+    if resources.accelerate:
+        files = [p for p in (Path(resources.accelerate), shipped(resources.accelerate)) if p.is_file()]
+        if not files:
             known = ", ".join(sorted(p.stem for p in shipped("").parent.glob("*.yaml")))
-            raise ResourcesError(f"accelerate: no file {made.accelerate!r}; shipped: {known}")
-        made = dataclasses.replace(made, accelerate=str(found[0].resolve()))
-    return made
+            raise ResourcesError(f"accelerate: no file {resources.accelerate!r}; shipped: {known}")
+        resources = dataclasses.replace(resources, accelerate=str(files[0].resolve()))
+    return resources
 
 
 def shipped(name: str) -> Path:

@@ -84,8 +84,8 @@ class Run:
         >>> Run("micro-a", "logic").run_id.startswith("micro-a.logic.standard.s0.")
         True
         """
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
-        content = json.dumps({**own, "recipe": RECIPE}, sort_keys=True)
+        chosen = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        content = json.dumps({**chosen, "recipe": RECIPE}, sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()[:10]
         return f"{file_name(self.model)}.{file_name(self.task)}.{self.arm}.s{self.seed}.{digest}"
 
@@ -156,6 +156,7 @@ class Bound(typing.NamedTuple):
     least: float
     most: float
     open: bool = False  # whether the ends themselves are excluded
+    wanted: str = ""  # said where a value is out of bounds, in place of the ends
 
 
 LARGEST = sys.float_info.max  # so that infinity is out of bounds, as NaN is
@@ -169,7 +170,7 @@ BOUNDS = {  # every field of `Run` that is a number
     "learning_rate": Bound(0, LARGEST),  # 0 is a control: nothing is learned
     "train_prompts": Bound(1, MOST),
     "generation_batch_size": Bound(1, MOST),
-    "num_generations": Bound(1, MOST),
+    "num_generations": Bound(2, MOST, wanted="a group needs at least 2 completions"),
     "steps_per_generation": Bound(1, MOST),
     "temperature": Bound(0, LARGEST, open=True),
     "epsilon": Bound(0, LARGEST),
@@ -190,14 +191,16 @@ BOUNDS = {  # every field of `Run` that is a number
 def out_of_bounds(key: str, value) -> str | None:
     """What is wrong with the size of a field's value, infinity and NaN included; None where nothing is.
 
-    >>> out_of_bounds("temperature", float("nan")), out_of_bounds("num_generations", 0), out_of_bounds("seed", 0)
+    >>> out_of_bounds("temperature", float("nan")), out_of_bounds("k", 0), out_of_bounds("seed", 0)
     ('expected a positive number, got nan', 'expected 1 to 1000000000, got 0', None)
     """
     if key not in BOUNDS:
         return None
-    least, most, open_ = BOUNDS[key]
+    least, most, open_, wanted = BOUNDS[key]
     if (least < value < most) if open_ else (least <= value <= most):
         return None
+    if wanted:
+        return f"{wanted}, got {value!r:.40}"
     if least == -LARGEST:
         wanted = "a finite number"
     elif most == LARGEST:
@@ -214,8 +217,6 @@ def _contradiction(run: Run) -> str | None:
         return (
             f"warmup_steps: {run.warmup_steps} has no effect with lr_scheduler_type constant; use constant_with_warmup"
         )
-    if group < 2:
-        return f"num_generations: a group needs at least 2 completions, got {group}"
     if batch % group:
         nearest = max(group, round(batch / group) * group)
         return f"num_generations: {group} does not divide generation_batch_size {batch}; the nearest is {nearest}"

@@ -63,6 +63,8 @@ def task_colours(table: pd.DataFrame) -> dict:
 def palette(table: pd.DataFrame) -> dict:
     """The colours of the table's arms; arms of one's own get colours that no other arm there has."""
     arms = list(table["arm"].unique())
-    free = [c for c in sns.color_palette("colorblind", 10) if c not in [PALETTE.get(arm) for arm in arms]]
     own = [arm for arm in arms if arm not in PALETTE]
-    return {arm: PALETTE.get(arm) or free[own.index(arm) % len(free)] for arm in arms}
+    taken = {PALETTE[arm] for arm in arms if arm in PALETTE}
+    free = [c for c in sns.color_palette("colorblind", 10) if c not in taken]
+    free += sns.husl_palette(len(own), s=0.6)  # where the arms have taken the others
+    return {arm: PALETTE.get(arm) or free[own.index(arm)] for arm in arms}

@@ -54,8 +54,8 @@ class Records:
 
     def evidence(self, runs: Iterable[Run]) -> str:
         """SHA-256 of the runs' records as they lie there, whole or not: what a notebook or a page is made from."""
-        found = [path.read_bytes() if (path := self.path(run)).is_file() else b"" for run in runs]
-        return hashlib.sha256("".join(hashlib.sha256(content).hexdigest() for content in found).encode()).hexdigest()
+        contents = [path.read_bytes() if (path := self.path(run)).is_file() else b"" for run in runs]
+        return hashlib.sha256("".join(hashlib.sha256(content).hexdigest() for content in contents).encode()).hexdigest()
 
     def finished(self, run: Run) -> bool:
         """Whether there is a record, and not of a failure."""
@@ -64,8 +64,8 @@ class Records:
 
     def write(self, run: Run, record: dict) -> None:
         """Writes the record, whole or not at all."""
-        own = {f.name for f in fields(Run) if f.name not in LATER or getattr(run, f.name) != f.default}
-        config = {name: value for name, value in asdict(run).items() if name in own}
+        shown = {f.name for f in fields(Run) if f.name not in LATER or getattr(run, f.name) != f.default}
+        config = {name: value for name, value in asdict(run).items() if name in shown}
         record = {"run_id": run.run_id, "config": config, **record}
         record["checksum"] = checksum(record)
         write_whole(self.path(run), json.dumps(record, separators=(",", ":"), sort_keys=True), sync=True)

@@ -18,10 +18,10 @@ NOT_RUN = {"status": "missing", "reason": "not run"}
 
 def grouped(runs: Iterable[Run], records: Records) -> dict[tuple[str, str], dict[str, list[dict]]]:
     """(model, task) -> arm -> its records by seed; `NOT_RUN` stands for one that there is not."""
-    found: dict[tuple[str, str], dict[str, list[dict]]] = {}
+    groups: dict[tuple[str, str], dict[str, list[dict]]] = {}
     for run in sorted(runs, key=lambda run: run.seed):
-        found.setdefault((run.model, run.task), {}).setdefault(run.arm, []).append(records.read(run) or NOT_RUN)
-    return found
+        groups.setdefault((run.model, run.task), {}).setdefault(run.arm, []).append(records.read(run) or NOT_RUN)
+    return groups
 
 
 def complete_arms(arms: dict[str, list[dict]]) -> dict[str, list[dict]]:

@@ -32,13 +32,13 @@ def provenance(run: Run | None = None) -> dict:
         used = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
     device = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {used}"
     versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    made = {"versions": versions, "device": device}
+    origin = {"versions": versions, "device": device}
     if run is None:
-        return made
+        return origin
     micro = is_micro(run.model) and not any(
         getattr(run, name) != Run.__dataclass_fields__[name].default for name in LATER - {"fast"}
     )
-    return made | {"deviations": _of_micro(run.model) if micro else deviations(run)}
+    return origin | {"deviations": _of_micro(run.model) if micro else deviations(run)}
 
 
 def _of_micro(model: str) -> list[str]:
@@ -47,7 +47,7 @@ def _of_micro(model: str) -> list[str]:
     return [line.format(size=words) for line in DEVIATIONS]
 
 
-def refuse_stale(found: list[dict], folder) -> None:
+def refuse_stale(records: list[dict], folder) -> None:
     """Raises `ConfigError` where a finished record was made with other versions than those installed, or other plug-ins.
 
     Our own code needs no version here: what changes the result of a run changes `config.RECIPE`, and with it the name
@@ -55,14 +55,16 @@ def refuse_stale(found: list[dict], folder) -> None:
     """
     installed = {name: version(name).partition("+")[0] for name in PACKAGES if name != "mtalign"}
     stale = []
-    for record in found:
-        made = {name: str(record.get("versions", {}).get(name)).partition("+")[0] for name in installed}
-        others = [f"{n} {made[n]}, installed is {installed[n]}" for n in installed if made[n] != installed[n]]
+    for record in records:
+        versions = {name: str(record.get("versions", {}).get(name)).partition("+")[0] for name in installed}
+        differences = [
+            f"{n} {versions[n]}, installed is {installed[n]}" for n in installed if versions[n] != installed[n]
+        ]
         now = plugins.digests(record["config"])
-        others += [
+        differences += [
             f"another version of {n.partition(':')[0]}" for n in now if record.get("plugins", {}).get(n) != now[n]
         ]
-        stale += [f"{record['run_id']}: made with {others[0]}"] if others else []
+        stale += [f"{record['run_id']}: made with {differences[0]}"] if differences else []
     if stale:
         raise ConfigError(
             f"{folder}: {len(stale)} stale records are not used, the first {stale[0]}; go back to that version, choose "

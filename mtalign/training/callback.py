@@ -43,17 +43,17 @@ class Watch(TrainerCallback):
 
     def resume(self, checkpoint: Path) -> int:
         """Goes on from the checkpoint; returns the whole epochs that were done before it."""
-        kept = json.loads((checkpoint / self.KEPT).read_text(encoding="utf-8"))
-        self.curve[:] = kept["curve"]
-        self.history.update({int(row): seen for row, seen in kept["history"].items()})
+        watched = json.loads((checkpoint / self.KEPT).read_text(encoding="utf-8"))
+        self.curve[:] = watched["curve"]
+        self.history.update({int(row): seen for row, seen in watched["history"].items()})
         return int(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["epoch"])
 
     def on_save(self, args, state, control, **kwargs):
         if torch.distributed.is_initialized():
             torch.distributed.barrier()  # every process has written its part
         if state.is_world_process_zero:
-            kept = json.dumps({"curve": self.curve, "history": self.history})
-            write_whole(Path(args.output_dir, f"checkpoint-{state.global_step}", self.KEPT), kept)
+            content = json.dumps({"curve": self.curve, "history": self.history})
+            write_whole(Path(args.output_dir, f"checkpoint-{state.global_step}", self.KEPT), content)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         for key in ("loss", "grad_norm", "entropy"):

@@ -66,12 +66,12 @@ def wrong_majorities(answers: list[dict[str, int]], truth: list) -> dict[int, st
     >>> wrong_majorities([{"1": 5, "2": 3}, {"1": 5, "2": 3}, {"": 9}], truth=["1", "2", "1"])
     {1: '1'}
     """
-    found = {}
+    winners = {}
     for index, (counts, right) in enumerate(zip(answers, truth, strict=True)):
         votes = {answer: n for answer, n in counts.items() if answer}
         if not votes:
             continue
         winner = min(votes, key=lambda a: (-votes[a], a))
         if winner not in (right if isinstance(right, set) else {right}):
-            found[index] = winner
-    return found
+            winners[index] = winner
+    return winners

@@ -14,22 +14,16 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from trl import GRPOConfig
 
-from mtalign import released
 from mtalign.config import plugins
+from mtalign.config.arms import REWARDS
 from mtalign.config.resources import Resources, batches
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up
 from mtalign.models.dialled import is_dialled
-from mtalign.rewards import REWARDS, over_processes
+from mtalign.rewards import NEEDS_GROUP, over_processes
 from mtalign.speed.prefix_tree import KNOWN
 from mtalign.training.callback import Diverged, Watch
 from mtalign.training.trainer import ArmTrainer
-
-ALL_REWARDS = REWARDS | {
-    name: getattr(released, name) for name in ("random_gated", "incorrect_released", "format_one_line")
-}
-# rewards that depend on the place in the group
-NEEDS_GROUP = ("majority_vote", "shuffled_majority", "random", "random_gated")
 
 
 def grpo_config(run: Run, folder: str, resources: Resources | None = None, gpu: bool = False) -> GRPOConfig:
@@ -140,7 +134,7 @@ def displacement(start: list[torch.Tensor], model) -> dict[str, float]:
 
 def _reward(run: Run) -> Callable[..., list]:
     """The run's reward function, with its settings, under the name that trl logs it by."""
-    function = plugins.find(run.reward) if plugins.is_plugin(run.reward) else ALL_REWARDS[run.reward]
+    function = plugins.find(run.reward) if plugins.is_plugin(run.reward) else REWARDS[run.reward]
     options = {"probability": run.random_probability} if run.reward == "random" else {}
 
     def reward(**columns):

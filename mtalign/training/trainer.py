@@ -15,15 +15,14 @@ from accelerate.utils import gather_object
 from trl import GRPOTrainer
 
 from mtalign import released
-from mtalign.advantages import OBJECTIVES
+from mtalign.advantages import DROPS_ROWS
+from mtalign.config.arms import OBJECTIVES
 from mtalign.generation.evaluate import is_thinking
 from mtalign.generation.prompts import continued
 from mtalign.grading.answers import grade, text_of, vote
 from mtalign.speed.prefix_tree import log_probabilities
 
-ALL_OBJECTIVES = OBJECTIVES | {"nsr_released": released.nsr_released, "psr_released": released.psr_released}
 WAITS = True  # log-probabilities of the rollout's weights wait for the update that needs them; False: as in trl
-DROPS_ROWS = ("nsr", "psr")  # by definition the other rows are no part of the loss; released code keeps them
 
 
 class ArmTrainer(GRPOTrainer):
@@ -93,7 +92,7 @@ class ArmTrainer(GRPOTrainer):
             output = self._refilled(output, groups)
         if self.objective == "grpo" or not self.model.training:
             return output
-        advantages = ALL_OBJECTIVES[self.objective](groups).flatten()
+        advantages = OBJECTIVES[self.objective](groups).flatten()
         start = self.accelerator.process_index * len(inputs)
         output["advantages"] = advantages[start : start + len(inputs)]  # (B,)
         if self.objective not in DROPS_ROWS:

@@ -13,7 +13,7 @@ from mtalign.models import packaged
 from mtalign.models.load import check_names
 from mtalign.notebook.pages import check_notebooks, open_grid
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GRIDS = ["quick", "tiny", "study"]
 REAL = ["small", "alignment"]  # of pretrained models, which are optional
 

@@ -15,7 +15,7 @@ from mtalign.notebook.pages import grid_of
 from mtalign.records.store import Records
 from mtalign.report.index import verdict_tables
 
-STUDY = Path(__file__).parents[1] / "reports/study"
+STUDY = Path(__file__).parents[2] / "reports/study"
 DRAWS = 4000
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not STUDY.is_dir(), reason="the committed study is not here")]
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib import import_module
 
 import pytest
 from test_pages import GRID, synthetic
@@ -12,7 +13,6 @@ from mtalign.notebook import execution
 from mtalign.notebook.pages import open_grid, pages
 from mtalign.records.store import Records
 from mtalign.report.site import make_report
-from mtalign.runs import provenance
 from mtalign.runs.pool import complete
 from mtalign.study.verify import verify
 
@@ -117,6 +117,7 @@ def test_records_of_several_versions_are_named(site):
 def test_a_record_of_other_versions_is_refused_and_named_before_any_compute(site, monkeypatch):
     grid, records = open_grid(site / "pages.grid.yaml"), Records(site / "records")
     assert complete(grid.runs, records)["found"] == len(grid.runs)
+    provenance = import_module("mtalign.runs.provenance")
     installed = provenance.version
     monkeypatch.setattr(provenance, "version", lambda name: "99.0" if name == "trl" else installed(name))
     with pytest.raises(ConfigError, match=r"10 stale records are not used.*made with trl .*, installed is 99\.0"):
@@ -132,16 +133,16 @@ def test_a_full_disk_is_one_line_and_status_1(site, monkeypatch, capsys):
     monkeypatch.setattr("mtalign.report.site.make_report", full)
     monkeypatch.setattr("sys.argv", ["mtalign", "report", str(site)])
     with pytest.raises(SystemExit) as stop:
-        main.main()
+        main()
     assert stop.value.code == 1
     assert capsys.readouterr().err == "mtalign: index.html: No space left on device; what is finished is kept\n"
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one(site, monkeypatch):
-    from mtalign.report.html import put
+    from mtalign.config.paths import write_whole
 
     before = (site / "index.html").read_bytes()
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
     with pytest.raises(OSError):
-        put(site / "index.html", b"new")
+        write_whole(site / "index.html", b"new")
     assert (site / "index.html").read_bytes() == before and not list(site.glob(".index*"))

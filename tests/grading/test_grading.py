@@ -12,7 +12,9 @@ import pytest
 
 from mtalign.grading.answers import GRADERS, canonical, extract, gradable, grade, vote
 
-CASES = [json.loads(line) for line in (Path(__file__).parent / "cases" / "adversarial.jsonl").read_text().splitlines()]
+CASES = [
+    json.loads(line) for line in (Path(__file__).parents[1] / "cases" / "adversarial.jsonl").read_text().splitlines()
+]
 MATHEMATICS = [  # what math-verify decides, not text or numbers
     ("<answer>x^2-1</answer>", "(x-1)(x+1)", "math"),
     (r"\boxed{2\sqrt{2}}", r"\sqrt{8}", "math"),

@@ -17,7 +17,7 @@ from mtalign.runs.provenance import provenance, refuse_stale
 from mtalign.tasks.base import Task
 from mtalign.tasks.registry import load_task
 
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from mtalign.grading import mathematics
 from mtalign.grading.answers import gradable, grade
 
 DATA = Path(os.environ.get("MTALIGN_DATA") or "no such folder")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CATEGORIES = ["operation", "counterfactual", "logic", "puzzle", "cipher"]
 MODELS = ["Qwen2.5-7B-Instruct", "Meta-Llama-3.1-8B-Instruct"]
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the public data: set MTALIGN_DATA to its folder")
@@ -73,11 +73,11 @@ def test_every_disagreement_is_listed_in_the_report(monkeypatch):
 
 
 def write_report() -> str:
-    """The report of disagreements; `python tests/test_grading_real.py` writes it."""
+    """The report of disagreements; `python tests/grading/test_grading_real.py` writes it."""
     text = [
         "# KOR-Bench: where the verdict differs from the published one",
         "",
-        "Written by `MTALIGN_DATA=... python tests/test_grading_real.py`; a test compares. Published zero-shot responses,",
+        "Written by `MTALIGN_DATA=... python tests/grading/test_grading_real.py`; a test compares. Published zero-shot responses,",
         "each with the label `is_correct`. The kind `korbench-operation-math` compares formulas by value instead of text.",
         "",
         "| model | kind | responses | same verdict | different |",

@@ -1,0 +1,95 @@
+"""What the texts for readers name is there: files, functions, tests, arms and claims."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mtalign
+from mtalign.claims.verdicts import CLAIMS
+from mtalign.config.arms import ARMS
+
+ROOT = Path(__file__).parents[1]
+DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/paper_index.md")]
+MINE = re.compile(
+    r"own\.|my_|mine|short_answers|reports/(quick|paper)|\.\./|out\.ipynb|samples_"
+)  # of the reader, or made by a command
+FOLDERS = (
+    "mtalign|tests|params|notebooks|reports|docs|config|tasks|grading|models|speed|generation|training|records|runs"
+)
+FOLDERS += "|claims|notebook|report|study|diagnosis|cli"  # files of a wing can be named without the package
+PATH = re.compile(rf"`((?:(?:{FOLDERS})/[\w./-]+)|[\w-]+\.(?:md|toml|yml|cff|sh))`")
+FUNCTION = re.compile(r"\b(mtalign(?:\.\w+)+):(\w+)")
+MODULE = re.compile(r"`(?:python -m )?((?:mtalign|tests)(?:\.\w+)+)`")
+TESTS = {
+    name
+    for path in (ROOT / "tests").rglob("test_*.py")
+    for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+}
+
+pytestmark = pytest.mark.skipif(not DOCS[0].is_file(), reason="needs a checkout")
+
+
+def without_blocks(path: Path) -> str:
+    return re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def missing(text: str) -> list[str]:
+    """What a text names and is not there."""
+    lost = []
+    for name in PATH.findall(text):
+        places = (ROOT, ROOT / "mtalign", ROOT / "params", ROOT / "reports")
+        if not MINE.search(name) and not any((place / name).exists() for place in places):
+            lost.append(name)
+    for module, name in FUNCTION.findall(text):
+        if not hasattr(importlib.import_module(module), name):
+            lost.append(f"{module}:{name}")
+    for module in MODULE.findall(text):
+        parent, _, name = module.rpartition(".")
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError:
+            if not hasattr(importlib.import_module(parent), name):
+                lost.append(module)
+    return lost + [name for name in re.findall(r"`(test_\w+)`", text) if name not in TESTS]
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_file_function_and_test_that_is_named_is_there(path):
+    assert missing(without_blocks(path)) == []
+
+
+@pytest.mark.parametrize(
+    "text, lost",
+    [
+        ("`mtalign/nothing.py` and `rewards.py`", ["mtalign/nothing.py"]),
+        ("`mtalign.rewards:nothing`, `mtalign.rewards:random`", ["mtalign.rewards:nothing"]),
+        ("`mtalign.config.nothing`, `mtalign.config.run`", ["mtalign.config.nothing"]),
+        ("`test_nothing_is_here`, `test_no_votes_no_reward`", ["test_nothing_is_here"]),
+    ],
+)
+def test_what_is_not_there_is_found(text, lost):
+    assert missing(text) == lost
+
+
+def test_the_paper_index_has_every_arm_and_the_source_of_every_claim():
+    text = DOCS[-1].read_text(encoding="utf-8")
+    titles = " ".join(re.findall(r"^### .*$", text, re.MULTILINE))
+    assert {arm for arm in ARMS if f"`{arm}`" not in titles} == {"base"}
+    numbers = {number for claim in CLAIMS.values() for number in re.findall(r"\d{4}\.\d{5}", claim.source)}
+    assert {number for number in numbers if number not in text} == set()
+
+
+def test_the_citation_names_the_version_and_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{citation["version"]}"' in project and citation["license"] in project
+    assert citation["references"][0]["url"].endswith("2508.21188") and mtalign.__doc__
+
+
+def test_the_source_archive_has_the_texts():
+    include = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("targets.sdist]")[1].split("]")[0]
+    assert all(f'"{name}"' in include for name in ("docs", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"))
