@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mtalign.claims.map import crossings, hits, spreads
+from mtalign.claims.levels import crossings, hits, spreads
 
 X = "working"  # the axis of the theory: the share of completions of the untrained model that show working
 FEWEST = 0.9  # of a level's runs, before which it is not judged
@@ -33,7 +33,7 @@ class Prediction:
     name: str
     words: str
     rule: Callable[[pd.DataFrame], bool | None]
-    of: str = "x50"  # or "cells", "nsr" (cells of negative samples), "drift" (`map.drift`)
+    of: str = "x50"  # or "cells", "nsr" (cells of negative samples), "drift" (`levels.drift`)
 
 
 def _within(found: pd.DataFrame, level: str, low: float, high: float) -> bool | None:
@@ -89,12 +89,12 @@ def _seeds_matter_more(table: pd.DataFrame) -> bool | None:
 
 
 def _negatives_suffice(cells: pd.DataFrame) -> bool | None:
-    these = cells[(cells["level"] == "right_7") & cells["testable"] & (cells["dose"] >= 0.1)]
+    these = cells[(cells["level"] == "right=0.7") & cells["testable"] & (cells["dose"] >= 0.1)]
     return None if these.empty else bool(these["taken"].sum() >= 0.8 * these["runs"].sum())
 
 
 def _negatives_are_less(cells: pd.DataFrame) -> bool | None:
-    these = cells[(cells["level"] == "right_7") & cells["testable"]]
+    these = cells[(cells["level"] == "right=0.7") & cells["testable"]]
     return None if these.empty else bool(these["shares"].explode().astype(float).mean() <= 0.95)
 
 
@@ -121,15 +121,15 @@ PREDICTIONS = [
     Prediction("standard", "Standard RL gains at least 0.10 at each base model of the centre from dose 0.04 on", _standard_gains, "cells"),
     Prediction("centre", "The centre's x50 lies between 0.03 and 0.09 of completions that work", lambda t: _within(t, "centre", 0.03, 0.09)),
     Prediction("theory", "The theory tells at least 0.85 of the centre's majority runs right, take-off or not", _theory_tells, "cells"),
-    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 at equal pass@k", lambda t: _above(t, "agree_3", "centre")),
-    Prediction("agree more", "More agreement (0.6) raises it further", lambda t: _above(t, "agree_6", "agree_3")),
-    Prediction("many answers", "A hundred answers lower x50", lambda t: _above(t, "centre", "answers_100")),
-    Prediction("few answers", "Four answers raise x50", lambda t: _above(t, "answers_4", "centre")),
-    Prediction("fallible", "Working that is right with 0.7 raises x50", lambda t: _above(t, "right_7", "centre")),
-    Prediction("slow", "Learning rate 1e-4 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "slow")),
-    Prediction("rapid", "Learning rate 1e-3 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "rapid")),
-    Prediction("long", "400 updates leave x50 within a factor of 1.5", lambda t: _unmoved(t, "updates_400")),
-    Prediction("small groups", "Groups of 4 leave x50 within a factor of 1.5", lambda t: _unmoved(t, "group_4")),
+    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 at equal pass@k", lambda t: _above(t, "agree=0.3", "centre")),
+    Prediction("agree more", "More agreement (0.6) raises it further", lambda t: _above(t, "agree=0.6", "agree=0.3")),
+    Prediction("many answers", "A hundred answers lower x50", lambda t: _above(t, "centre", "arithmetic-100")),
+    Prediction("few answers", "Four answers raise x50", lambda t: _above(t, "arithmetic-4", "centre")),
+    Prediction("fallible", "Working that is right with 0.7 raises x50", lambda t: _above(t, "right=0.7", "centre")),
+    Prediction("slow", "Learning rate 1e-4 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.0001")),
+    Prediction("rapid", "Learning rate 1e-3 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.001")),
+    Prediction("long", "400 updates leave x50 within a factor of 1.5", lambda t: _unmoved(t, "updates=400")),
+    Prediction("small groups", "Groups of 4 leave x50 within a factor of 1.5", lambda t: _unmoved(t, "group=4")),
     Prediction("left out", "Over levels the theory tells as many runs right as chance-corrected pass@4 or more", _theory_beats, "cells"),
     Prediction("negatives", "Where working is right with 0.7, negative samples recover half of standard RL's gain in 0.8 of runs from dose 0.1 on", _negatives_suffice, "nsr"),
     Prediction("negatives less", "There they recover 0.95 of it at most, in the mean: -1 on wrong samples cannot only choose the mode that works", _negatives_are_less, "nsr"),
@@ -146,10 +146,10 @@ def judged(
     """What came of each prediction: `right`, `wrong`, `undecided`; levels count once most of their runs have finished.
 
     Args:
-        table: cells of the majority vote, as `map.cells` gives them.
+        table: cells of the majority vote, as `levels.cells` gives them.
         planned: runs of each level that the grid asks for, and of `drift`.
         nsr: cells of negative samples.
-        drift: as `map.drift` gives it.
+        drift: as `levels.drift` gives it.
     """
     given = {"cells": _complete(table, planned), "nsr": _complete(nsr, planned), "x50": None}
     given["drift"] = drift if drift is not None and len(drift) >= FEWEST * planned.get("drift", 1) else None

@@ -1,11 +1,12 @@
 """The map: where a majority vote takes off, level by level of what was varied, and what predicts it.
 
-A *cell* is a base model at a level: its runs, how many took off, what was measured of it before, and what the mean-field
-theory says. A level is a block of the grid file, or one of its settings where it has several.
+A *level* is what a run differs in from the centre: `agree=0.3`, `arithmetic-4`, `lr=0.0001`, `centre` where in nothing. A *cell* is a
+base model at a level: its runs, how many took off, what was measured of it before, and what the mean-field theory says.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
@@ -15,7 +16,6 @@ import pandas as pd
 from mtalign.claims import mean_field, take_off
 from mtalign.claims.dose_response import measures
 from mtalign.claims.mean_field_fit import policy_of
-from mtalign.config.grid import Grid
 from mtalign.config.run import Run
 from mtalign.models import dialled
 from mtalign.records.store import Records
@@ -23,39 +23,62 @@ from mtalign.records.tables import accuracies
 from mtalign.stats import recovered
 
 LEAST_GAIN = 0.10  # of standard RL, below which a cell is not testable
+SETTINGS = {
+    "updates": "max_steps",
+    "lr": "learning_rate",
+    "group": "num_generations",
+}  # fields of a run that levels vary
 MEASURE = "chance-corrected pass@4"
 
 
-def cells(grid: Grid, store: Records, reward: str = "majority_vote", objective: str = "grpo") -> pd.DataFrame:
-    """A row for each level and base model whose runs have finished, in part or all.
+def level(run: Run) -> str:
+    """What the run varies; its dose, seeds and arm aside.
+
+    >>> level(Run("micro:arithmetic?dose=0.1&seed=2", "arithmetic")), level(Run("micro:logic?dose=0.1&size=3m", "logic"))
+    ('centre', 'logic, size=3m')
+    """
+    recipe = dialled.parse(run.model)
+    own = {"size": recipe.size, "right": recipe.right, "agree": recipe.agree}
+    own |= {name: getattr(run, field) for name, field in SETTINGS.items()}
+    usual = {"size": "85k", "right": 1.0, "agree": 0.0} | {
+        name: getattr(Run, field) for name, field in SETTINGS.items()
+    }
+    parts = [f"{name}={value}" for name, value in own.items() if value != usual[name]]
+    return ", ".join([run.task] * (run.task != "arithmetic") + parts) or "centre"
+
+
+def runs_in(store: Records) -> list[Run]:
+    """The runs of all records of base models built on demand that lie in the folder."""
+    configs = [
+        json.loads(path.read_text(encoding="utf-8"))["config"] for path in sorted(store.folder.glob("micro-*.json"))
+    ]
+    return [Run(**config) for config in configs]
+
+
+def cells(runs: Iterable[Run], store: Records, reward: str = "majority_vote", objective: str = "grpo") -> pd.DataFrame:
+    """A row for each level and base model of which some run has finished, and some of standard RL in the same setting.
 
     Args:
         reward, objective: of the arm that is mapped, with all prompts.
 
     Returns:
         Columns level, model, task, dose, pretraining (seed), the measures of the untrained model, `working` (its share of
-        completions that show working), `gain` (of standard RL),
-        `testable` (the gain is at least `LEAST_GAIN`), `shares` (of that gain, one for each run), `taken`, `runs`, and
-        `theory`: the share that the mean-field theory predicts for a majority vote, NaN where it does not apply.
+        completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `shares`
+        (of that gain, one for each run), `taken`, `runs`, and `theory`: the share that the mean-field theory predicts for a
+        majority vote, NaN where it does not apply.
     """
+    settings: dict[tuple, list[Run]] = {}
+    for run in runs:
+        if run.max_steps:
+            shared = {key: value for key, value in asdict(run.standard).items() if key not in ("arm", "seed")}
+            settings.setdefault(tuple(shared.items()), []).append(run)
     rows = []
-    for name, block in grid.blocks.items():
-        trained = [run for run in block.runs if run.max_steps]
-        for setting in dict.fromkeys(_setting(run) for run in trained):
-            same = [run for run in trained if _setting(run) == setting]
-            standard = _finished(store, (r for r in same if _arm(r) == ("ground_truth", "grpo", "full")))
-            mapped = _finished(store, (r for r in same if _arm(r) == (reward, objective, "full")))
-            if not standard or not mapped:
-                continue
-            base = store.read(same[0].base)
-            rows.append({"level": _level(name, mapped[0]["config"]["arm"])} | _cell(same[0], base, standard, mapped))
+    for same in settings.values():
+        standard = _finished(store, (run for run in same if _arm(run) == ("ground_truth", "grpo", "full")))
+        mapped = _finished(store, (run for run in same if _arm(run) == (reward, objective, "full")))
+        if standard and mapped:
+            rows.append(_cell(same[0], store.read(same[0].base), standard, mapped))
     return pd.DataFrame(rows)
-
-
-def _setting(run: Run) -> tuple:
-    """All that a run shares with the standard RL it is compared with."""
-    values = asdict(run.standard)
-    return tuple((key, value) for key, value in values.items() if key not in ("arm", "seed"))
 
 
 def _arm(run: Run) -> tuple[str, str, str]:
@@ -67,16 +90,6 @@ def _finished(store: Records, runs: Iterable[Run]) -> list[dict]:
     return [record for record in found if record and record["status"] == "finished"]
 
 
-def _level(block: str, arm: str) -> str:
-    """The block's name, and the setting's where the block has several.
-
-    >>> _level("centre", "majority_vote"), _level("slow", "majority_slow"), _level("size_650k", "majority_slow")
-    ('centre', 'slow', 'size_650k slow')
-    """
-    suffix = arm.partition("_")[2]
-    return block if suffix in ("vote", block.rpartition("_")[2], block) or arm == "nsr" else f"{block} {suffix}"
-
-
 def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict]) -> dict:
     recipe = dialled.parse(run.model)
     before, best = accuracies([base]).mean(), accuracies(standard).mean()
@@ -86,7 +99,14 @@ def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict]) -> dic
     if policy is not None:
         budget = run.generation_batch_size // run.steps_per_generation, run.max_steps, run.learning_rate
         theory = mean_field.recovered(policy, run.num_generations, *budget)
-    cell = {"model": run.model, "task": run.task, "dose": recipe.dose, "pretraining": recipe.seed, **measures(base)}
+    cell = {
+        "level": level(run),
+        "model": run.model,
+        "task": run.task,
+        "dose": recipe.dose,
+        "pretraining": recipe.seed,
+        **measures(base),
+    }
     cell["working"] = base["after"]["thinking"]
     cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN, "shares": shares.tolist()}
     return cell | {"taken": int((shares > take_off.HALF).sum()), "runs": len(shares), "theory": theory}
@@ -181,31 +201,34 @@ def _threshold(cells: pd.DataFrame, measure: str) -> float:
     return max(between, key=lambda threshold: _right(cells, cells[measure] > threshold))
 
 
-def planned(grid: Grid, reward: str = "majority_vote") -> dict[str, int]:
-    """Runs of each level that the grid asks for with that reward, and of `drift` those that have no standard RL beside."""
-    drifting = set(_drifting(grid))
-    found: dict[str, int] = {"drift": len(drifting)}
-    for name, block in grid.blocks.items():
-        for run in block.runs:
-            if run.max_steps and _arm(run) == (reward, "grpo", "full") and run not in drifting:
-                level = _level(name, run.arm)
-                found[level] = found.get(level, 0) + 1
+def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:
+    """How many runs with that reward each level has; under "drift" those of `drift`.
+
+    >>> planned([Run("micro:arithmetic?dose=0.1", "arithmetic", reward="majority_vote", seed=seed) for seed in range(3)])
+    {'drift': 0, 'centre': 3}
+    """
+    runs = list(runs)
+    found = {"drift": sum(map(_is_drifting, runs))}
+    for run in runs:
+        if run.max_steps and _arm(run) == (reward, objective, "full") and not _is_drifting(run):
+            found[level(run)] = found.get(level(run), 0) + 1
     return found
 
 
-def _drifting(grid: Grid) -> list[Run]:
-    return [run for run in grid.runs if run.arm.endswith("_clipped")]
+def _is_drifting(run: Run) -> bool:
+    """Whether it is of the arms with clipping, which are compared with each other and not with standard RL."""
+    return run.max_steps > 0 and run.steps_per_generation > 2
 
 
-def drift(grid: Grid, store: Records) -> pd.DataFrame:
-    """A row for each finished run of the arms that are compared with each other and not with standard RL.
+def drift(runs: Iterable[Run], store: Records) -> pd.DataFrame:
+    """A row for each finished run with clipping.
 
     Returns:
         Columns model, dose, arm, seed, change (of accuracy), clip_fraction (mean over rollouts), moved (length of the change
         of the weights, as a share of theirs).
     """
     rows = []
-    for record in _finished(store, _drifting(grid)):
+    for record in _finished(store, filter(_is_drifting, runs)):
         config, displacement = record["config"], record["displacement"]
         change = accuracies([record]).mean() - accuracies([record], "before").mean()
         row = {key: config[key] for key in ("model", "arm", "seed")} | {"dose": dialled.parse(config["model"]).dose}

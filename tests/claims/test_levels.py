@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtalign.claims.map import MEASURE, _level, crossings, hits, spreads
+from mtalign.claims.levels import MEASURE, cells, crossings, hits, level, planned, runs_in, spreads
 from mtalign.claims.map_predictions import PREDICTIONS, judged
 from mtalign.config.grid import load_grid
+from mtalign.config.run import Run
+from mtalign.records.store import Records
 
 
 def planted(level: str, x50: float, runs: int = 8, theory: float | None = None, pretraining: int = 3) -> pd.DataFrame:
@@ -59,13 +61,13 @@ def test_a_cell_where_standard_rl_gains_nothing_is_counted_and_left_out():
 
 def test_a_shift_of_the_threshold_is_right_one_the_other_way_wrong_none_undecided():
     centre = (0.06, 0.05, 0.07)
-    assert rule("fallible")(x50s(centre=centre, right_7=(0.15, 0.1, 0.2))) is True
-    assert rule("fallible")(x50s(centre=centre, right_7=(0.03, 0.02, 0.04))) is False
-    assert rule("fallible")(x50s(centre=centre, right_7=(0.065, 0.06, 0.08))) is None
+    assert rule("fallible")(x50s(centre=centre, **{"right=0.7": (0.15, 0.1, 0.2)})) is True
+    assert rule("fallible")(x50s(centre=centre, **{"right=0.7": (0.03, 0.02, 0.04)})) is False
+    assert rule("fallible")(x50s(centre=centre, **{"right=0.7": (0.065, 0.06, 0.08)})) is None
     assert rule("fallible")(x50s(centre=centre)) is None
-    assert rule("slow")(x50s(centre=centre, slow=(0.06, 0.05, 0.08))) is True
-    assert rule("slow")(x50s(centre=centre, slow=(0.2, 0.15, 0.3))) is False
-    assert rule("slow")(x50s(centre=centre, slow=(0.06, 0.02, 0.2))) is None
+    assert rule("slow")(x50s(centre=centre, **{"lr=0.0001": (0.06, 0.05, 0.08)})) is True
+    assert rule("slow")(x50s(centre=centre, **{"lr=0.0001": (0.2, 0.15, 0.3)})) is False
+    assert rule("slow")(x50s(centre=centre, **{"lr=0.0001": (0.06, 0.02, 0.2)})) is None
     assert rule("slow")(x50s(centre=(np.inf, 0.2, np.inf), slow=centre)) is None
 
 
@@ -122,23 +124,37 @@ def test_spreads_tell_checkpoints_from_seeds():
 
 
 def test_every_level_that_a_prediction_names_is_one_of_the_grid():
-    grid = load_grid("params/map.yaml")
-    levels = {
-        _level(name, run.arm)
-        for name, block in grid.blocks.items()
-        for run in block.runs
-        if run.reward == "majority_vote"
-    }
-    assert {
-        "centre",
-        "agree_3",
-        "agree_6",
-        "answers_4",
-        "answers_100",
-        "right_7",
-        "slow",
-        "rapid",
-        "updates_400",
-        "group_4",
-    } <= levels
+    counts = planned(load_grid("params/map.yaml").runs)
+    named = {"centre", "agree=0.3", "agree=0.6", "arithmetic-4", "arithmetic-100", "right=0.7", "lr=0.0001", "lr=0.001"}
+    assert named | {"updates=400", "group=4", "drift"} <= set(counts) and counts["centre"] == 144
     assert len({each.name for each in PREDICTIONS}) == len(PREDICTIONS)
+
+
+def test_cells_pair_runs_with_standard_rl_of_their_own_setting(tmp_path):
+    store = Records(tmp_path)
+    store.prepare()
+    model = "micro:arithmetic?dose=0.1&agree=0.3"
+    given = {"model": model, "task": "arithmetic", "num_samples": 4, "eval_prompts": 3}
+    slow = {"learning_rate": 1e-4}
+
+    def record(run: Run, right: list[int]) -> dict:
+        after = {"num_samples": 4, "correct": right, "thinking": 0.12, "greedy": [False] * 3, "majority": [0.0] * 3}
+        after["answers"] = [{"1": 2, "2": 2}] * 3
+        train = {"num_samples": 4, "correct": [1, 1], "answers": [{"1": 2, "2": 2}] * 2}
+        return {"status": "finished", "after": after, "train": train} | ({} if run.max_steps else {"before": after})
+
+    runs = {
+        Run(**given).base: [0, 1, 0],
+        Run(**given): [4, 4, 4],
+        Run(**given, arm="majority_vote", reward="majority_vote"): [4, 4, 3],
+        Run(**given, arm="majority_vote", reward="majority_vote", seed=1): [0, 0, 1],
+        Run(**given, arm="standard_slow", **slow): [0, 1, 1],
+        Run(**given, arm="majority_slow", reward="majority_vote", **slow): [0, 1, 1],
+    }
+    for run, right in runs.items():
+        store.write(run, record(run, right))
+    table = cells(runs_in(store), store).set_index("level")
+    assert set(table.index) == {"agree=0.3", "agree=0.3, lr=0.0001"}
+    assert (table.loc["agree=0.3", "taken"], table.loc["agree=0.3", "runs"]) == (1, 2)
+    assert table.loc["agree=0.3", "testable"] and not table.loc["agree=0.3, lr=0.0001", "testable"]
+    assert level(Run(**given)) == "agree=0.3"
