@@ -20,7 +20,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mtalign.claims.levels import crossings, hits, spreads
+from mtalign.claims.levels import crossings, hits, planned, spreads
+from mtalign.config import paths
+from mtalign.config.grid import load_grid
 
 X = "working"  # the axis of the theory: the share of completions of the untrained model that show working
 FEWEST = 0.9  # of a level's runs, before which it is not judged
@@ -140,19 +142,24 @@ PREDICTIONS = [
 ]  # fmt: skip
 
 
+def asked_for() -> dict[str, int]:
+    """How many runs params/map.yaml asks for at each level."""
+    return planned(load_grid(paths.shared("params") / "map.yaml").runs)
+
+
 def judged(
-    table: pd.DataFrame, planned: dict[str, int], nsr: pd.DataFrame | None = None, drift: pd.DataFrame | None = None
+    table: pd.DataFrame, asked: dict[str, int], nsr: pd.DataFrame | None = None, drift: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """What came of each prediction: `right`, `wrong`, `undecided`; levels count once most of their runs have finished.
 
     Args:
         table: cells of the majority vote, as `levels.cells` gives them.
-        planned: runs of each level that the grid asks for, and of `drift`.
+        asked: runs of each level that the grid asks for, and of `drift`.
         nsr: cells of negative samples.
         drift: as `levels.drift` gives it.
     """
-    given = {"cells": _complete(table, planned), "nsr": _complete(nsr, planned), "x50": None}
-    given["drift"] = drift if drift is not None and len(drift) >= FEWEST * planned.get("drift", 1) else None
+    given = {"cells": _complete(table, asked), "nsr": _complete(nsr, asked), "x50": None}
+    given["drift"] = drift if drift is not None and len(drift) >= FEWEST * asked.get("drift", 1) else None
     if given["cells"] is not None:
         given["x50"] = crossings(given["cells"], X).set_index("level")
     rows = []
@@ -163,10 +170,10 @@ def judged(
     return pd.DataFrame(rows)
 
 
-def _complete(table: pd.DataFrame | None, planned: dict[str, int]) -> pd.DataFrame | None:
+def _complete(table: pd.DataFrame | None, asked: dict[str, int]) -> pd.DataFrame | None:
     """The cells of levels of which most runs have finished; None where there are none."""
     if table is None or table.empty:
         return None
     done = table.groupby("level")["runs"].sum()
-    kept = table[table["level"].map(done) >= FEWEST * table["level"].map(planned)]
+    kept = table[table["level"].map(done) >= FEWEST * table["level"].map(asked)]
     return None if kept.empty else kept

@@ -25,10 +25,11 @@ the same way, its factor replaced by x times its derivative. With true labels W 
 
 averaged over prompts (the favourite right, or wrong).
 
-**Speed.** Adam divides the gradient by the root of its mean square. An update of B completions has the noise V / B, with
-V_theta = s (1 - s) a and V_u = (1 - s) q (1 - q) a, where a = (G - 1) / G times the share of groups with spread. So
+**Speed.** Adam divides the gradient by the root of its mean square. A group's gradient g = (1/G) sum of advantage times score
+has the mean D and the mean square M; given winner and votes the scores are independent, those of losing answers as if drawn
+without regard to m (exact with true labels). An update of B completions has B / G groups, so
 
-    d theta / d update = RATE lr D_theta / sqrt(D_theta^2 + V_theta / B),    and the same for u.
+    d theta / d update = RATE lr D_theta / sqrt(D_theta^2 + (M_theta - D_theta^2) G / B),    and the same for u.
 
 A logit moves at full speed where the signal is clear, and by signal over noise where it is not. `RATE`, a logit's step for
 each unit of learning rate, is the one constant that is fitted: on learning curves of *standard* RL, never on a majority's.
@@ -104,19 +105,22 @@ class Policy:
         return found
 
 
-def vote_advantages(shares: np.ndarray, number: np.ndarray, group: int) -> np.ndarray:
-    """T (K,): the expected sum of advantages of one answer of each class, divided by G, where the majority is rewarded.
+def vote_advantages(shares: np.ndarray, number: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of one answer of each class, where the majority is rewarded.
+
+    Returns:
+        T (K,), the expected sum of its advantages divided by G, and (K, G) the probability that it wins with m votes.
 
     Args:
         shares: (K,) probability of each answer of a class; `number @ shares` is 1.
         number: (K,) answers in each class, all of the same probability.
         group: completions G.
 
-    >>> vote_advantages(np.array([0.6, 0.4]), np.array([1, 1]), group=3).round(4)  # 2/sqrt(3) p q (p - q)
+    >>> vote_advantages(np.array([0.6, 0.4]), np.array([1, 1]), group=3)[0].round(4)  # 2/sqrt(3) p q (p - q)
     array([ 0.0554, -0.0554])
     """
     shares, number = np.asarray(shares, dtype=float), np.asarray(number, dtype=int)
-    total = np.zeros(len(shares))
+    total, wins = np.zeros(len(shares)), np.zeros((len(shares), group))
     for m in range(1, group):  # with m = G votes there is no spread
         spread = np.sqrt(m * (group - m) / (group * (group - 1)))
         won, lost = (1 - m / group) / spread, (m / group) / spread
@@ -136,51 +140,64 @@ def vote_advantages(shares: np.ndarray, number: np.ndarray, group: int) -> np.nd
             if left[winner] < 0:
                 continue
             rest = (factors ** left[:, None, None]).prod(axis=0)  # (Y, X)
-            total[winner] += ways * float((weights @ rest @ at).real) * m * won
+            wins[winner, m] = ways * float((weights @ rest @ at).real)
+            total[winner] += wins[winner, m] * m * won
             for other in np.flatnonzero(left):  # one answer of this class loses to each of the winner's, but to itself
                 less = left - (np.arange(len(shares)) == other)
                 votes = slopes[other] * (factors ** less[:, None, None]).prod(axis=0)
                 total[other] -= ways * float((weights @ votes @ at).real) * lost * (number[winner] - (other == winner))
-    return total / group
+    return total / group, wins
 
 
-def label_advantages(shares: np.ndarray, number: np.ndarray, group: int) -> np.ndarray:
-    """T (K,) as `vote_advantages`, where the one answer of the first class is rewarded: standard RL.
+def label_advantages(shares: np.ndarray, number: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `vote_advantages`, where the one answer of the first class is rewarded: standard RL.
 
-    >>> label_advantages(np.array([0.5, 0.5]), np.array([1, 1]), group=2).round(4)  # right and wrong, half of the time
+    >>> label_advantages(np.array([0.5, 0.5]), np.array([1, 1]), group=2)[0].round(4)  # right and wrong, half of the time
     array([ 0.1768, -0.1768])
     """
-    p = float(shares[0])
-    gain = sum(
-        factorial(group) / factorial(m) / factorial(group - m) * p**m * (1 - p) ** (group - m)
-        * np.sqrt(m * (group - m) * (group - 1) / group) / group
-        for m in range(1, group)
-    )  # fmt: skip
+    p, m = float(shares[0]), np.arange(1, group)
+    ways = np.array([factorial(group) / factorial(k) / factorial(group - k) for k in m.tolist()])
+    wins = np.zeros((len(shares), group))
+    wins[0, 1:] = ways * p**m * (1 - p) ** (group - m)
+    gain = (wins[0, 1:] * np.sqrt(m * (group - m) * (group - 1) / group)).sum() / group
     total = -gain * np.asarray(shares, dtype=float) / (1 - p)
     total[0] = gain
-    return total
+    return total, wins
 
 
-def drift(policy: Policy, group: int, labels: bool = False) -> tuple[float, float]:
-    """(D_theta, D_u): the expected gradients of the logits of working and of the favourite guess.
+def moments(policy: Policy, group: int, labels: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """D and M, (2,) each: mean and mean square of a group's gradient, of the logit of working and of the favourite's.
 
     Args:
         labels: whether true labels are rewarded (standard RL), not the majority.
 
-    >>> drift(Policy(0.05, 10), group=16)[0] > 0  # even guesses: a majority grows at any alignment
+    >>> moments(Policy(0.05, 10), group=16)[0][0] > 0  # even guesses: a majority grows at any alignment
     True
-    >>> drift(Policy(0.05, 10, favourite=0.5, shared=False), group=16)[0] > 0  # the favourite wins the votes
+    >>> moments(Policy(0.05, 10, favourite=0.5, shared=False), group=16)[0][0] > 0  # the favourite wins the votes
     False
     """
-    of_skill = of_favourite = 0.0
+    drift, square, m = np.zeros(2), np.zeros(2), np.arange(1, group)
+    spread = np.sqrt(m * (group - m) / (group * (group - 1)))
+    won, lost = (1 - m / group) / spread, m / group / spread
     for weight, rows, favourite in policy.cases():
         rows = rows[rows[:, 2] > 0]
         skilled, guessing, number = rows.T
-        total = (label_advantages if labels else vote_advantages)(skilled + guessing, number, group)
-        by_guess = total * guessing / (skilled + guessing)
-        of_skill += weight * (number @ (total * skilled / (skilled + guessing)))
-        of_favourite += weight * (by_guess[favourite] - policy.q * (number @ by_guess))
-    return float(of_skill), float(of_favourite)
+        shares = skilled + guessing
+        total, wins = (label_advantages if labels else vote_advantages)(shares, number, group)
+        works, guesses = skilled / shares, guessing / shares
+        picks = (np.arange(len(shares)) == favourite) - policy.q
+        scores = (works - policy.skill, works * (1 - works)), (guesses * picks, guesses * (1 - guesses) * picks**2)
+        for logit, (mean, variance) in enumerate(scores):  # of the score, given the answer: (K,)
+            drift[logit] += weight * (number @ (total * mean))
+            for k in np.flatnonzero(wins.sum(axis=1)):
+                others = (number - (np.arange(len(shares)) == k)) * shares
+                others = others / others.sum()
+                middle = others @ mean
+                apart = others @ (variance + (mean - middle) ** 2)
+                squares = (m * won * mean[k] - (group - m) * lost * middle) ** 2
+                squares += m * won**2 * variance[k] + (group - m) * lost**2 * apart
+                square[logit] += weight * number[k] * (wins[k, 1:] @ squares) / group**2
+    return drift, square
 
 
 def speed(policy: Policy, group: int, batch: int, labels: bool = False) -> tuple[float, float]:
@@ -193,15 +210,9 @@ def speed(policy: Policy, group: int, batch: int, labels: bool = False) -> tuple
     >>> 0.9 < standard < 1 and 0.1 < majority < 0.3
     True
     """
-    s, q = policy.skill, policy.q
-    spread = 0.0
-    for weight, rows, _ in policy.cases():
-        shares, number = rows[:, 0] + rows[:, 1], rows[:, 2]
-        same = shares[0] ** group + (1 - shares[0]) ** group if labels else number @ shares**group
-        spread += weight * (1 - same) * (group - 1) / group
-    noise = np.array([s * (1 - s), (1 - s) * q * (1 - q)]) * spread / batch
-    gradient = np.array(drift(policy, group, labels))
-    return tuple((gradient / np.sqrt(gradient**2 + noise + 1e-300)).tolist())
+    drift, square = moments(policy, group, labels)
+    noise = np.maximum(square - drift**2, 0) * group / batch
+    return tuple((drift / np.sqrt(drift**2 + noise + 1e-300)).tolist())
 
 
 def trained(
