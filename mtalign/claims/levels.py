@@ -15,14 +15,13 @@ import pandas as pd
 
 from mtalign.claims import mean_field, take_off
 from mtalign.claims.dose_response import measures
-from mtalign.claims.mean_field_fit import policy_of
+from mtalign.claims.mean_field_fit import LEAST_GAIN, policy_of
 from mtalign.config.run import Run
 from mtalign.models import dialled
 from mtalign.records.store import Records
 from mtalign.records.tables import accuracies
 from mtalign.stats import recovered
 
-LEAST_GAIN = 0.10  # of standard RL, below which a cell is not testable
 SETTINGS = {
     "updates": "max_steps",
     "lr": "learning_rate",

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mtalign.claims.mean_field import Policy, trained
+from mtalign.claims.mean_field import Policy, recovered, trained
 from mtalign.config.grid import kept_grid, load_grid
 from mtalign.models import dialled
 from mtalign.records.store import Records
+from mtalign.records.tables import accuracies
 from mtalign.tasks import micro
 
-HALF = 0.5  # share of completions that work, at which a learning curve is read
+LEAST_GAIN = 0.10  # of standard RL, below which a majority vote has nothing to recover
+HALF = 0.5  # share of completions that work, at which a learning curve is read; of a gain, at which a run takes off
 
 
 def policy_of(base: dict) -> Policy | None:
@@ -95,5 +97,31 @@ def standard_runs(folder: Path) -> Iterable[tuple[dict, dict]]:
                 yield base, record
 
 
+def told_right(folder: Path) -> tuple[int, int, int]:
+    """What the theory says of the majority votes of a study, of which its constant knows nothing.
+
+    Returns:
+        Runs that it tells right (take-off or not), runs where standard RL gains at least 0.10 and a policy can be read, and
+        how many of these take off: what "always" would tell right.
+    """
+    store, right, number, taken = Records(folder / "records"), 0, 0, 0
+    runs = [run for run in load_grid(kept_grid(folder)).runs if run.task in micro.MICRO]
+    votes = [run for run in runs if (run.reward, run.objective, run.subset) == ("majority_vote", "grpo", "full")]
+    for base in dict.fromkeys(run.base for run in votes):
+        of_base = [run for run in votes if run.base == base]
+        standard = accuracies([store.read(run) for run in runs if run == run.standard and run.base == base]).mean()
+        before, policy = accuracies([store.read(base)]).mean(), policy_of(store.read(base))
+        if policy is None or standard - before < LEAST_GAIN:
+            continue
+        shares = (accuracies([store.read(run) for run in of_base]).mean(axis=1) - before) / (standard - before)
+        budget = of_base[0].generation_batch_size // of_base[0].steps_per_generation, of_base[0].max_steps
+        told = recovered(policy, of_base[0].num_generations, *budget, of_base[0].learning_rate) > HALF
+        right += int((told == (shares > HALF)).sum())
+        number, taken = number + len(shares), taken + int((shares > HALF).sum())
+    return right, number, taken
+
+
 if __name__ == "__main__":
-    print(f"{rate(pair for pair in standard_runs(Path(sys.argv[1])) if pair[0]['config']['task'] in micro.MICRO):.0f}")
+    folder = Path(sys.argv[1])
+    print(f"rate {rate(pair for pair in standard_runs(folder) if pair[0]['config']['task'] in micro.MICRO):.0f}")
+    print("told right {}, of {} runs, of which {} take off".format(*told_right(folder)))
