@@ -224,9 +224,5 @@ REWARDS: dict[str, Callable[..., list]] = {
     "entropy_sequence": entropy_sequence,
     "constant": constant,
 }
-NEEDS_GROUP = (
-    "majority_vote",
-    "shuffled_majority",
-    "random",
-    "random_gated",
-)  # rewards that depend on the place in the group
+# rewards that depend on the place in the group
+NEEDS_GROUP = ("majority_vote", "shuffled_majority", "random", "random_gated")

@@ -18,9 +18,9 @@ from mtalign.claims.take_off import Crossing, crossing, rate, took_off
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
-from mtalign.models.warm_up import named
 from mtalign.records.store import Records
-from mtalign.records.tables import accuracies, grouped, truths, votes
+from mtalign.records.tables import accuracies, grouped, guess_rates, truths, votes
+from mtalign.stats import recovered
 from mtalign.tasks.registry import load_task
 
 FACTOR = 2.0  # how far from the registered value x50 may lie and still transfer
@@ -29,18 +29,19 @@ LOW = 0.03  # alignment up to which no majority may take off in half of the runs
 GROUP = 16  # votes: the group size of training
 REGISTERED = Path(__file__).with_name("registered.json")  # the micro study's x50, written by `registration`
 MEASURES = ("alignment", "accuracy", "greedy", "majority", "majority_gain", "mode", "drift")  # fixed: `measured`
+FREE = ("greedy", "majority")  # of these, what needs no training
 Outcome = Literal["transfers", "does not transfer", "undecided"]
 
 
-def measured(base: dict, chance: np.ndarray) -> dict[str, float]:
+def measured(base: dict) -> dict[str, float]:
     """What predicts take-off, from the untrained model's record: the fixed list of the registration.
 
     Args:
         base: a finished record of the arm `base`, with at least `GROUP` samples a prompt.
-        chance: (P,) accuracy of guessing on each held-out prompt.
 
     Returns:
-        `alignment` (chance-corrected pass@4, the primary measure), `accuracy`, `greedy`, `majority` (maj@16),
+        `alignment` (the primary measure: pass@4, corrected for guessing as often as this model guesses), `accuracy`,
+        `greedy`, `majority` (maj@16),
         `majority_gain` (maj@16 - pass@1), `mode` (share of prompts whose most frequent answer is right, ties by their
         share) and `drift` (`replicator_drift`).
     """
@@ -51,7 +52,7 @@ def measured(base: dict, chance: np.ndarray) -> dict[str, float]:
     majority = float(maj_at_k_counts(given, right, GROUP, np.random.default_rng(0)).mean())
     accuracy = float(correct.mean() / number)
     return {
-        "alignment": float(np.mean([chance_corrected(p, c, 4) for p, c in zip(passed, chance, strict=True)])),
+        "alignment": float(chance_corrected(passed.mean(), guess_rates(base), 4)),
         "accuracy": accuracy,
         "greedy": float(np.mean(evaluation["greedy"])),
         "majority": majority,
@@ -82,20 +83,13 @@ def replicator_drift(votes: dict[str | None, int], right, draws: int = 400) -> f
     return float((share * (wins - (share * wins).sum()))[chosen].sum())
 
 
-def guessing(task: str, prompts: int) -> np.ndarray:
-    """(prompts,) how often an answer is right that names one of the question's options; where it lists none, the task's
-    chance level."""
-    found = load_task(task)
-    options = [len(named(found, example)) for example in found.eval[:prompts]]
-    return np.array([1 / n if n else found.chance for n in options])
-
-
 def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
     """A row for each arm of each checkpoint whose base and standard runs are finished.
 
     Returns:
         Columns `model`, `task`, `dose`, `warm_seed`, those of `measured`, `arm`, `gain` (of standard RL, its mean over
-        seeds), `runs`, `taken` (of these, how many took off), `after` (mean accuracy), `after_by_seed`, `testable`.
+        seeds), `runs`, `taken` (of these, how many took off; one that diverged did not), `after` (mean accuracy),
+        `greedy_share` and `majority_share` (what each gives of that gain without training), `after_by_seed`, `testable`.
     """
     rows = []
     for (model, task), arms in grouped(runs, records).items():
@@ -105,19 +99,23 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
         base = accuracies(done["base"])
         standard = accuracies(done["standard"])
         gain = float(standard.mean() - base.mean())
-        chance = guessing(task, base.shape[1])
-        found = measured(done["base"][0], chance) | {"options": bool(chance.min() > load_task(task).chance)}
+        found = measured(done["base"][0]) | {"options": all(example.options for example in load_task(task).eval)}
+        free = {f"{name}_share": float(recovered(found[name], standard.mean(), base.mean())) for name in FREE}
         for arm, these in done.items():
             if arm == "base" or not these:
                 continue
             after = accuracies(these)
             taken = took_off(after, standard, base)
+            diverged = sum(r["status"] == "failed" and r["reason"].startswith("Diverged") for r in arms[arm])
             rows.append(
                 {"model": model, "task": task, **_dial(model), **found, "arm": arm}
-                | {"gain": gain, "runs": len(these), "taken": int(taken.sum()), "after": float(after.mean())}
+                | {"gain": gain, "runs": len(these) + diverged, "taken": int(taken.sum()), "after": float(after.mean())}
+                | free
                 | {"after_by_seed": after.mean(axis=1).round(4).tolist(), "testable": gain >= SMALLEST_GAIN}
             )
-    return pd.DataFrame(rows)
+    columns = ["model", "task", "dose", "warm_seed", *MEASURES, "options", "arm", "gain", "runs", "taken", "after"]
+    columns += [*(f"{name}_share" for name in FREE), "after_by_seed", "testable"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _dial(model: str) -> dict:

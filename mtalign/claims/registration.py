@@ -1,8 +1,8 @@
 """What was registered before the deciding experiment: the micro study's threshold, and what the design can decide.
 
 `python -m mtalign.claims.registration reports/study` writes `registered.json` again from the study's records; with `gate`
-before the folder of the pilot it says whether the deciding experiment may start, exit status 1 where not; `design` prints
-what it can decide.
+before the folder of the pilot it says whether the deciding experiment may start, exit status 1 where not; with `design` before
+that of an earlier study of pretrained models it prints what this design can decide.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from mtalign.claims import decide
-from mtalign.claims.take_off import crossing
+from mtalign.claims.take_off import HALF, crossing, rate
 from mtalign.config.grid import kept_grid, load_grid
 from mtalign.records.store import Records
+from mtalign.records.tables import accuracies, complete_arms, grouped
 
 SHARP = 0.1  # by how much greedy accuracy may exceed sampled accuracy, lest sharpening look like learning
 
@@ -62,7 +64,7 @@ def power(
     return {outcome: said[outcome] / repeats for outcome in ("transfers", "does not transfer", "undecided")}
 
 
-def design(repeats: int = 100) -> list[dict]:
+def design(repeats: int = 16) -> list[dict]:
     """Power of the planned design, before its runs: what the primary rule says where the truth is one of five.
 
     Checkpoints lie at 1/8, 1/3, 1, 2 and 4 times the registered x50, four each, up to a fifth around it. A steep slope takes
@@ -77,6 +79,33 @@ def design(repeats: int = 100) -> list[dict]:
         said = power(alignment, known * times, slope, spread, known, repeats=repeats)
         found.append({"x50 / registered": times, "slope": slope, "spread": spread, "repeats": repeats, **said})
     return found
+
+
+def needed(runs: int = 12) -> int:
+    """How many of a cell's runs must take off for the exact interval of P(take-off) to lie above one half.
+
+    >>> needed(12), needed(3)
+    (10, 4)
+    """
+    return next((k for k in range(runs + 1) if rate(k, runs).low > HALF), runs + 1)
+
+
+def detectable(folder: Path, runs: int = 12) -> pd.DataFrame:
+    """The difference in accuracy from standard RL that a cell finds 8 times in 10, for each arm of an earlier study.
+
+    From the standard deviation between seeds there, pooled over pairs, as if all runs of a cell were independent: nested in
+    four checkpoints they are not, so that it is the least that can be found.
+    """
+    grid, records = load_grid(kept_grid(folder)), Records(folder / "records")
+    variances: dict[str, list[float]] = {}
+    for arms in grouped(grid.runs, records).values():
+        for arm, these in complete_arms(arms).items():
+            if len(these) > 1:
+                variances.setdefault(arm, []).append(float(accuracies(these).mean(axis=1).var(ddof=1)))
+    spread = {arm: float(np.sqrt(np.mean(values))) for arm, values in variances.items()}
+    both = {arm: np.hypot(value, spread["standard"]) / np.sqrt(runs) for arm, value in spread.items()}
+    least = {arm: float((norm.ppf(0.975) + norm.ppf(0.8)) * value) for arm, value in both.items()}
+    return pd.DataFrame({"spread between seeds": spread, "least difference found": least})
 
 
 def gate(table: pd.DataFrame) -> dict[str, bool]:
@@ -116,12 +145,14 @@ def main(arguments: list[str]) -> int:
             found = pilot(Path(folder))
             print("\n".join(f"{'met' if met else 'NOT MET'}: {name}" for name, met in found.items()))
             return int(not all(found.values()))
-        case ["design"]:
+        case ["design", folder]:
+            print(f"{needed()} of 12 runs must take off for P(take-off) above one half")
+            print(detectable(Path(folder)).round(3).to_string())
             print(pd.DataFrame(design()).to_string(index=False))
         case [folder]:
             decide.REGISTERED.write_text(json.dumps(register(Path(folder)), indent=1) + "\n", encoding="utf-8")
         case _:
-            raise SystemExit("usage: python -m mtalign.claims.registration [gate] FOLDER | design")
+            raise SystemExit("usage: python -m mtalign.claims.registration [gate | design] FOLDER")
     return 0
 
 

@@ -15,6 +15,7 @@ from mtalign.config.errors import ConfigError
 PREFIX = "warm:"
 KEPT_FOR_RUNS = 256  # training questions from the first on that no document asks
 SHAPE = re.compile(r"warm:(?P<model>[^?]+)\?(?P<settings>.*?)&?task=(?P<task>.+)", re.DOTALL)
+LEAST = {"documents": 1, "seed": 0, "learning_rate": 0, "batch": 1}  # the learning rate lies above
 TYPES = {"dose": float, "documents": int, "seed": int, "learning_rate": float, "batch": int}
 
 
@@ -22,23 +23,16 @@ TYPES = {"dose": float, "documents": int, "seed": int, "learning_rate": float, "
 class WarmUp:
     """A supervised warm-up of a model on documents in a task's answer format, of which a share gives the right answer.
 
-    Attributes:
-        model: the pretrained model it starts from.
-        task: the task, whose training questions beyond the first `KEPT_FOR_RUNS` are asked.
-        dose: the share of documents with the right answer, 0 to 1; the others hold a guess in the same format.
-        documents: how many, each seen once.
-        seed: of the questions, their order, the guesses and which answers are right; doses share all but the last.
-        learning_rate: of AdamW, constant.
-        batch: documents in an update.
+    The task's training questions beyond the first `KEPT_FOR_RUNS` are asked. Doses share all but which answers are right.
     """
 
-    model: str
+    model: str  # the pretrained model that it starts from
     task: str
-    dose: float
-    documents: int = 64
-    seed: int = 0
-    learning_rate: float = 5e-5
-    batch: int = 8
+    dose: float  # share of documents with the right answer; the others hold a guess in the same format
+    documents: int = 64  # each is seen once
+    seed: int = 0  # of the questions, their order, the guesses and which answers are right
+    learning_rate: float = 5e-5  # of AdamW, constant
+    batch: int = 8  # documents in an update
 
     @property
     def name(self) -> str:
@@ -105,10 +99,10 @@ def checked(warm_up: WarmUp, where: str = "") -> WarmUp:
     where = where or f"model {warm_up.name}"
     if not 0 <= warm_up.dose <= 1:
         raise ConfigError(f"{where}: dose: expected 0 to 1, got {warm_up.dose}")
-    for key, least in (("documents", 1), ("batch", 1), ("seed", 0)):
-        if getattr(warm_up, key) < least:
-            raise ConfigError(f"{where}: {key}: expected {least} or more, got {getattr(warm_up, key)}")
-    if not 0 < warm_up.learning_rate < math.inf:
+    for key in ("documents", "seed", "batch"):
+        if getattr(warm_up, key) < LEAST[key]:
+            raise ConfigError(f"{where}: {key}: expected {LEAST[key]} or more, got {getattr(warm_up, key)}")
+    if not LEAST["learning_rate"] < warm_up.learning_rate < math.inf:
         raise ConfigError(f"{where}: learning_rate: expected a positive number, got {warm_up.learning_rate}")
     if is_warm_up(warm_up.model):
         raise ConfigError(f"{where}: model: a warm-up of a warm-up has no name; give the model it starts from")

@@ -34,24 +34,11 @@ def question(prompt: str) -> str:
     return f"{prompt.rstrip()}\n{OPEN}"
 
 
-def named(task: Task, example: Example) -> list[str]:
-    """The answers that stand in the question as options: of `rg:needle_haystack` the names; of other tasks none.
-
-    >>> task = load_task("rg:needle_haystack?min_num_statements=2&max_num_statements=2&size=600")  # doctest: +SKIP
-    >>> named(task, task.eval[0])  # doctest: +SKIP
-    ['Cain', 'Aden']
-    """
-    if not task.name.startswith("rg:needle_haystack"):
-        return []
-    statements = example.prompt.partition("\n")[0].strip().removesuffix(".").split(". ")
-    return [statement.split(" ")[0] for statement in statements]
-
-
 def guess(task: Task, example: Example, rng: random.Random) -> str:
     """An answer in the format of the task that does not depend on what is asked: one of the options of the question,
     or of the task's possible answers, or else the answer to another question."""
-    if options := named(task, example):
-        return rng.choice(options)
+    if example.options:
+        return rng.choice(example.options)
     return rng.choice(task.answers) if task.answers else rng.choice(task.train[:KEPT_FOR_RUNS]).answer
 
 

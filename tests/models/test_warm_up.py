@@ -65,7 +65,7 @@ def test_a_guess_is_one_of_the_names_in_the_question_each_as_often():
     pytest.importorskip("reasoning_gym")
     found = load_task("rg:needle_haystack?min_num_statements=8&max_num_statements=10&size=600")
     example, rng = found.eval[0], random.Random(0)
-    names = warming.named(found, example)
+    names = example.options
     assert 8 <= len(names) <= 10 and example.answer in names and all(f"{name} " in example.prompt for name in names)
     guessed = [warming.guess(found, example, rng) for _ in range(2000)]
     assert set(guessed) == set(names)

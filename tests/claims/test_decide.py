@@ -1,6 +1,5 @@
 """The rules of the deciding experiment, on tables whose answer is known by hand."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -91,7 +90,33 @@ def test_power_tells_a_threshold_in_place_from_one_far_away():
     assert registration.power(alignment, x50=0.55, **settings)["does not transfer"] == 1
 
 
-def test_guessing_knows_how_many_names_stand_in_the_question():
-    pytest.importorskip("reasoning_gym")
-    chance = decide.guessing("rg:needle_haystack?min_num_statements=8&max_num_statements=10&size=600", 50)
-    assert set(np.round(1 / chance)) == {8, 9, 10}
+@pytest.mark.parametrize(
+    ("change", "unmet"),
+    [
+        ({}, set()),
+        ({"gain": 0.05}, {"learns"}),
+        ({"greedy": 0.9}, {"sharp"}),
+        ({"shift": 0.2}, {"low"}),
+        ({"shift": -0.5}, {"high"}),
+    ],
+)
+def test_no_arm_that_decides_runs_before_the_gate_is_met(change, unmet):
+    gain, greedy, shift = (change.get(key, usual) for key, usual in (("gain", 0.4), ("greedy", 0.2), ("shift", 0.0)))
+    rows = [
+        {
+            "task": "a",
+            "arm": "standard",
+            "dose": dose,
+            "alignment": alignment + shift,
+            "greedy": greedy,
+            "accuracy": 0.15,
+        }
+        | {"gain": gain, "testable": gain >= decide.SMALLEST_GAIN}
+        for dose, alignment in DOSES.items()
+    ]
+    found = registration.gate(pd.DataFrame(rows))
+    assert {name.split()[0] for name, met in found.items() if not met} == unmet
+
+
+def test_a_cell_of_twelve_runs_decides_by_ten_and_one_of_three_never():
+    assert registration.needed(12) == 10 and registration.needed(3) > 3
