@@ -179,7 +179,9 @@ def list_(what: str) -> int:
 
         for name, doses_of in doses().items():
             click.echo(f"{name:10} dose: {', '.join(f'{task} {dose}' for task, dose in doses_of.items())}; licence MIT")
-        click.echo("micro:<task>?dose=..&seed=..&size=..&right=..&agree=..    built on demand, see `mtalign.models.dialled`")
+        click.echo(
+            "micro:<task>?dose=..&seed=..&size=..&right=..&agree=..    built on demand, see `mtalign.models.dialled`"
+        )
         from mtalign.models.packaged import PACKAGED
 
         for name, known in PACKAGED.items():
