@@ -201,13 +201,13 @@ def _threshold(cells: pd.DataFrame, measure: str) -> float:
 
 
 def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:
-    """How many runs with that reward each level has; under "drift" those of `drift`.
+    """How many runs with that reward each level has; under "drift" and "one" those of `drift` and `one_example`.
 
     >>> planned([Run("micro:arithmetic?dose=0.1", "arithmetic", reward="majority_vote", seed=seed) for seed in range(3)])
-    {'drift': 0, 'centre': 3}
+    {'drift': 0, 'one': 0, 'centre': 3}
     """
     runs = list(runs)
-    found = {"drift": sum(map(_is_drifting, runs))}
+    found = {"drift": sum(map(_is_drifting, runs)), "one": sum(run.subset == "one_shot" for run in runs)}
     for run in runs:
         if run.max_steps and _arm(run) == (reward, objective, "full") and not _is_drifting(run):
             found[level(run)] = found.get(level(run), 0) + 1
@@ -233,4 +233,22 @@ def drift(runs: Iterable[Run], store: Records) -> pd.DataFrame:
         row = {key: config[key] for key in ("model", "arm", "seed")} | {"dose": dialled.parse(config["model"]).dose}
         row |= {"change": float(change), "clip_fraction": float(np.mean(record["curve"]["clip_fraction"]))}
         rows.append(row | {"moved": displacement["moved"] / displacement["length"]})
+    return pd.DataFrame(rows)
+
+
+def one_example(runs: Iterable[Run], store: Records) -> pd.DataFrame:
+    """A row for each finished run on one example, with the share of standard RL's gain at the same seed and budget.
+
+    Returns:
+        Columns model, dose, arm, rank, seed, share.
+    """
+    rows = []
+    for run in runs:
+        if run.subset != "one_shot":
+            continue
+        found = [store.read(each) for each in (run, run.standard, run.base)]
+        if all(record and record["status"] == "finished" for record in found):
+            share = recovered(*(accuracies([record]).mean() for record in found))
+            row = {"model": run.model, "dose": dialled.parse(run.model).dose, "arm": run.arm, "rank": run.rank}
+            rows.append(row | {"seed": run.seed, "share": float(share)})
     return pd.DataFrame(rows)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +97,10 @@ def standard_runs(folder: Path) -> Iterable[tuple[dict, dict]]:
                 yield base, record
 
 
+def _answers(task: str) -> Sequence[str]:
+    return micro.MICRO[task][1] if task in micro.MICRO else ()
+
+
 def told_right(folder: Path) -> tuple[int, int, int]:
     """What the theory says of the majority votes of a study, of which its constant knows nothing.
 
@@ -104,8 +108,8 @@ def told_right(folder: Path) -> tuple[int, int, int]:
         Runs that it tells right (take-off or not), runs where standard RL gains at least 0.10 and a policy can be read, and
         how many of these take off: what "always" would tell right.
     """
-    store, right, number, taken = Records(folder / "records"), 0, 0, 0
-    runs = [run for run in load_grid(kept_grid(folder)).runs if run.task in micro.MICRO]
+    store, right, number, taken = Records(folder / "records"), 0, 0, 0  # tasks of more answers take minutes each
+    runs = [run for run in load_grid(kept_grid(folder)).runs if 0 < len(_answers(run.task)) <= 100]
     votes = [run for run in runs if (run.reward, run.objective, run.subset) == ("majority_vote", "grpo", "full")]
     for base in dict.fromkeys(run.base for run in votes):
         of_base = [run for run in votes if run.base == base]

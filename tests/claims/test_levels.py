@@ -123,6 +123,21 @@ def test_spreads_tell_checkpoints_from_seeds():
     assert found["checkpoints"] == pytest.approx(0.3, abs=0.05) and found["seeds"] == pytest.approx(0.1, abs=0.01)
 
 
+def test_one_example_is_judged_by_means_and_its_choice_by_a_difference_that_is_sure():
+    def runs(best: float, other: float) -> pd.DataFrame:
+        shares = [("best", best), ("random", other)]
+        return pd.DataFrame(
+            {"dose": dose, "rank": rank, "share": share + noise}
+            for dose in (0.2, 0.4)
+            for rank, share in shares
+            for noise in (-0.02, 0, 0.02)
+        )
+
+    assert rule("one example")(runs(0.8, 0.8)) is True and rule("one example")(runs(0.3, 0.8)) is False
+    assert rule("which example")(runs(0.8, 0.8)) is True and rule("which example")(runs(0.8, 0.5)) is False
+    assert rule("which example")(runs(0.8, 0.7)) is None
+
+
 def test_every_level_that_a_prediction_names_is_one_of_the_grid():
     counts = planned(load_grid("params/map.yaml").runs)
     named = {"centre", "agree=0.3", "agree=0.6", "arithmetic-4", "arithmetic-100", "right=0.7", "lr=0.0001", "lr=0.001"}
