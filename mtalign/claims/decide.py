@@ -150,11 +150,12 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
 
 def verdicts(table: pd.DataFrame) -> list[str]:
     """The primary outcome of each task and the rules that falsify, as sentences."""
+    crossings = thresholds(table)
     lines = [
         f"{row.task}: {row.outcome}; x50 {row.x50:.2f} [{row.low:.2f}, {row.high:.2f}], registered {row.registered:.2f}"
-        for row in thresholds(table).itertuples()
+        for row in crossings.itertuples()
     ]
-    found = falsified(table)
+    found = falsified(table, crossings)
     lines += [f"falsified by the rule {name}" for name, holds in found.items() if holds]
     lines += [
         f"the rule {name} could not be applied: runs are missing" for name, holds in found.items() if holds is None
@@ -188,8 +189,11 @@ def transfers(found: Crossing, registered: float, factor: float = FACTOR) -> Out
     return "does not transfer" if found.high < low or found.low > high else "undecided"
 
 
-def falsified(table: pd.DataFrame) -> dict[str, bool | None]:
+def falsified(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> dict[str, bool | None]:
     """What would falsify the thesis, each by its registered rule; None where the runs that it needs are not there.
+
+    Args:
+        crossings: what `thresholds` gives for the table, where it is known.
 
     Returns:
         `no_slope T`, for each task T: standard RL gains at least 0.10 at four doses, and the rank correlation of
@@ -200,18 +204,16 @@ def falsified(table: pd.DataFrame) -> dict[str, bool | None]:
     """
     found: dict[str, bool | None] = {}
     majority = table[(table["arm"] == "majority_vote") & table["testable"]]
-    crossings = []
     for task, these in majority.groupby("task", sort=False):
         doses = these.groupby("dose")["gain"].mean()
         share = these["taken"] / these["runs"]
         ranks = these["alignment"].corr(share, method="spearman")
         found[f"no_slope {task}"] = bool(np.nan_to_num(ranks) <= 0) if (doses >= SMALLEST_GAIN).sum() >= 4 else None
-        crossings.append(threshold(table, task))
     low = majority[(majority["alignment"] <= LOW) & majority["options"]]
     found["low_takes_off"] = bool(low["taken"].sum() >= low["runs"].sum() / 2) if len(low) else None
     found["no_better_than_shuffled"] = _no_better_than_shuffled(table)
-    apart = len(crossings) == 2 and (crossings[0].low > crossings[1].high or crossings[1].low > crossings[0].high)
-    found["tasks_apart"] = apart if len(crossings) == 2 else None
+    known = (thresholds(table) if crossings is None else crossings).dropna(subset="x50")
+    found["tasks_apart"] = bool(known["low"].max() > known["high"].min()) if len(known) == 2 else None
     return found
 
 

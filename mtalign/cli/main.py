@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from mtalign.cli.models import diagnose, list_, preflight, warm_up
+from mtalign.cli.models import diagnose, list_, preflight
+from mtalign.cli.warm_up import warm_up
 from mtalign.config.errors import ConfigError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # full, over a quota or limit, read-only

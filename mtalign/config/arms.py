@@ -13,6 +13,9 @@ OBJECTIVES = advantages.OBJECTIVES | released.OBJECTIVES
 # standard RL's is an arm of the same name, so that adding one to its table is enough.
 ARMS: dict[str, dict] = {
     "base": {"max_steps": 0},  # before RL: evaluated, not trained
+    "temperature_0.3": {"max_steps": 0, "temperature": 0.3},  # the same, asked in another way
+    "temperature_0.5": {"max_steps": 0, "temperature": 0.5},
+    "temperature_0.7": {"max_steps": 0, "temperature": 0.7},
     "standard": {},  # RL with verifiable rewards, GRPO
     **{name: {"reward": name} for name in rewards.REWARDS if name not in ("ground_truth", "constant")},
     "entropy_direct": {"reward": "constant", "entropy_coef": -1.0},  # no reward: the entropy is the loss

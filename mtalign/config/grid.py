@@ -188,7 +188,7 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
                 values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seed}
                 run = make_run(where, values)
                 if run.max_steps == 0:
-                    run = run.base
+                    run = run.base if arm == "base" else run.untrained
                 for each in (*run.needs, run):
                     runs.setdefault(each)
     return sorted(runs, key=lambda run: len(run.needs))

@@ -95,6 +95,16 @@ class Run:
         return Run(**{name: getattr(self, name) for name in EVALUATED}, arm="base", max_steps=0)
 
     @property
+    def untrained(self) -> Run:
+        """The run that evaluates the untrained model in a way of this run's own, say at another temperature.
+
+        >>> run = Run("m", "t", "temperature_0.3", seed=4, max_steps=0, temperature=0.3).untrained
+        >>> run.arm, run.seed, run.temperature, run.run_id != run.base.run_id
+        ('temperature_0.3', 0, 0.3, True)
+        """
+        return dataclasses.replace(self.base, arm=self.arm, train_prompts=1)  # what it is trained on is of no use
+
+    @property
     def needs(self) -> list[Run]:
         """The runs whose records this one reads: the base, and the history of standard RL for a subset chosen by it."""
         if self.max_steps == 0:

@@ -87,16 +87,18 @@ def parse(name: str) -> WarmUp:
             raise ConfigError(f"model {name}: {key}: expected a number, got {text!r}") from None
     if "dose" not in values:
         raise ConfigError(f"model {name}: dose: is missing")
-    return checked(WarmUp(**values))
+    return checked(WarmUp(**values), f"model {name}")
 
 
-def checked(warm_up: WarmUp, where: str = "") -> WarmUp:
+def checked(warm_up: WarmUp, where: str) -> WarmUp:
     """The warm-up, where its values are possible.
+
+    Args:
+        where: the name, or the file and key, for errors.
 
     Raises:
         ConfigError: a value is out of range.
     """
-    where = where or f"model {warm_up.name}"
     if not 0 <= warm_up.dose <= 1:
         raise ConfigError(f"{where}: dose: expected 0 to 1, got {warm_up.dose}")
     for key in ("documents", "seed", "batch"):

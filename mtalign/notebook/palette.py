@@ -9,6 +9,11 @@ _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns
 
 LABELS = {
     "base": "before RL",
+    "greedy": "untrained,\ngreedy",
+    "maj@16": "untrained,\nmajority of 16",
+    "temperature_0.3": "untrained,\ntemperature 0.3",
+    "temperature_0.5": "untrained,\ntemperature 0.5",
+    "temperature_0.7": "untrained,\ntemperature 0.7",
     "standard": "standard RL",
     "random": "random reward",
     "incorrect": "incorrect reward",
@@ -34,6 +39,8 @@ LABELS = {
 
 
 PALETTE = {
+    "greedy": (0.35, 0.35, 0.35), "maj@16": (0.5, 0.5, 0.5),
+    "temperature_0.3": (0.65, 0.65, 0.65), "temperature_0.5": (0.75, 0.75, 0.75), "temperature_0.7": (0.85, 0.85, 0.85),
     "base": _GREY, "standard": _BLUE, "random": _ORANGE, "majority_vote": _GREEN, "one_shot": _PURPLE, "nsr": _RED,
     "format_only": _BROWN, "entropy": _SKY, "k_shot": _PINK, "incorrect": _YELLOW, "inverted": (0.45, 0.45, 0.1),
     "psr": (0.1, 0.4, 0.4), "w_reinforce": (0.45, 0.05, 0.25),
@@ -43,7 +50,7 @@ PALETTE = {
 }  # fmt: skip
 
 
-VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D"}  # markers
+VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D", "not testable": "."}  # markers
 
 
 def label(arm: str) -> str:

@@ -10,6 +10,7 @@ import platformdirs
 from IPython.display import Markdown
 
 from mtalign.claims import dose_response, tables
+from mtalign.claims.untrained import gain_without_training
 from mtalign.claims.verdicts import CLAIMS, Claim, verdicts
 from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.grid import expand_grid
@@ -58,7 +59,7 @@ class Session:
 
     @property
     def chance(self) -> float:
-        """The best accuracy without looking at the question; of several tasks, the largest."""
+        """The accuracy of a reader who cannot solve the questions (`Task.chance`); of several tasks, the largest."""
         return max(load_task(run.task).chance for run in self.runs)
 
     def frame(self) -> pd.DataFrame:
@@ -117,6 +118,10 @@ class Session:
         """(model, task) -> arm -> its records by seed, of the arms that are finished."""
         found = grouped(self.runs, self.store)
         return {pair: complete_arms(arms) for pair, arms in found.items()}
+
+    def without_training(self) -> pd.DataFrame:
+        """How much of standard RL's gain the untrained model gives: see `claims.untrained.gain_without_training`."""
+        return gain_without_training(self.runs, self.store)
 
     def shares(self) -> pd.DataFrame:
         """The recovered share of each arm and pair with the measures of alignment: see `dose_response.shares`."""

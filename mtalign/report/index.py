@@ -14,7 +14,8 @@ from nbconvert.filters import markdown2html
 
 from mtalign.claims import dose_response
 from mtalign.claims.tables import arm_accuracy, difference
-from mtalign.claims.verdicts import CLAIMS, STRONG, THRESHOLD, alignment, correct, panel, verdicts
+from mtalign.claims.untrained import UNTRAINED, gain_without_training
+from mtalign.claims.verdicts import CLAIMS, LEAST_GAIN, STRONG, THRESHOLD, alignment, correct, panel, settled, verdicts
 from mtalign.config import paths, recipes
 from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
@@ -59,6 +60,8 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "tables": verdict_tables(grid, records),
         "paired": paired(grid, records),
         "sentences": sentences(grid, records),
+        "without_training": (asked := without_training(grid, records)),
+        "ways": [way for way in UNTRAINED if any(way in row for row in asked.values())],
         "levels": levels,
         "named": {pair: share for pair, share in options.items() if share is not None},
         "chance": {task: load_task(task).chance for _, task in levels},
@@ -131,7 +134,7 @@ def verdict_tables(grid: Grid, records: Records) -> list[dict]:
     parts = {name: verdicts(block.runs, records) for name, block in grid.blocks.items()}
     everything, test = pd.concat(parts, names=["block"]).drop(columns="holm"), ["model", "task", "claim"]
     once = correct(everything.drop_duplicates(test).copy())  # a test may stand in several blocks
-    everything = everything.reset_index().merge(once[[*test, "holm"]], on=test)
+    everything = settled(everything.reset_index().merge(once[[*test, "holm"]], on=test))
     tables = []
     for name, block in grid.blocks.items():
         rows = [r for r in everything.itertuples() if r.block == name]
@@ -163,6 +166,19 @@ def paired(grid: Grid, records: Records) -> list[dict]:
             low, high = row["difference"].low, row["difference"].high
             rows.append(row | {"stem": name, "better": row["arm"] if low > 0 else row["other"] if high < 0 else ""})
     return rows
+
+
+def without_training(grid: Grid, records: Records) -> dict[tuple[str, str], dict[str, tuple]]:
+    """Pair -> way of asking the untrained model -> its accuracy and its share of standard RL's gain; of all blocks.
+
+    A share is None where standard RL gains too little for one.
+    """
+    found: dict[tuple[str, str], dict[str, tuple]] = {}
+    for block in grid.blocks.values():
+        for row in gain_without_training(block.runs, records).itertuples():
+            share = row.share if row.gain >= LEAST_GAIN else None
+            found.setdefault((row.model, row.task), {})[row.way] = (row.accuracy, share)
+    return found
 
 
 def sentences(grid: Grid, records: Records) -> dict[str, Markup]:

@@ -5,7 +5,8 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
-from mtalign.claims.take_off import _Likelihood, crossing, rate, took_off
+from mtalign.claims.mixed_logit import _Likelihood, crossing
+from mtalign.claims.take_off import rate, took_off
 from mtalign.stats import bootstrap_ci
 
 BIMODAL = np.array([0.80, 0.76, 0.91, 0.17, 0.67])  # accuracies by seed: majority vote on dose-0.07, logic

@@ -125,7 +125,10 @@ def test_run_ids_are_stable_across_versions_of_the_code():
 def test_all_seeds_and_arms_share_one_base_run():
     runs = expand_grid("grid", [("m", "t")], list(ARMS), [0, 1, 2], {})
     assert sum(run.arm == "base" for run in runs) == 1
-    assert len(runs) == 1 + 3 * (len(ARMS) - 1)
+    untrained = [arm for arm, settings in ARMS.items() if settings.get("max_steps") == 0]
+    assert len(runs) == len(untrained) + 3 * (len(ARMS) - len(untrained))
+    assert {run.temperature for run in runs if run.arm in untrained} == {0.3, 0.5, 0.7, 1.0}
+    assert len({run.run_id for run in runs}) == len(runs)
 
 
 def test_what_a_run_needs_comes_before_it():

@@ -71,4 +71,4 @@ def test_fields_have_their_comments_and_bounds_for_editors():
     settings = grid_schema()["definitions"]["settings"]["properties"]
     ends = {"minimum": 0, "maximum": 10**9}
     assert settings["warmup_steps"] == {"type": "integer", "default": 0, **ends, "description": "updates"}
-    assert settings["learning_rate"]["exclusiveMinimum"] == 0 and "model" not in settings
+    assert settings["temperature"]["exclusiveMinimum"] == 0 and "model" not in settings

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mtalign.claims import thresholds
+from mtalign.claims import dose_response, thresholds
 from mtalign.claims.verdicts import CLAIMS
 from mtalign.cli.main import cli
 from mtalign.config import paths
 from mtalign.config.errors import ConfigError
+from mtalign.config.grid import kept_grid, load_grid
 from mtalign.diagnosis import card, sample_logs
 from mtalign.diagnosis.diagnose import STEPS, Sampled, decisive, diagnose, measure, result, sequential
+from mtalign.records.store import Records
 
 ABOUT = {"model": "<b>m</b>", "task": "t", "chance": 0.0, "chance_is": "given"}
 
@@ -74,6 +76,20 @@ def test_a_model_that_hardly_answers_is_no_worse_off_than_one_at_chance():
     assert found["expected"]["negative_samples"]["verdict"] == level["negative_samples"]["verdict"] == "holds"
 
 
+def test_the_shipped_threshold_of_majority_vote_is_that_of_the_records():
+    study = paths.PACKAGE.parent / "reports" / "study"
+    if not (study / "records").is_dir():
+        pytest.skip("needs a checkout with reports/study")
+    block = next(iter(load_grid(kept_grid(study)).blocks.values()))
+    runs = [run for run in block.runs if run.arm in ("base", "standard", "majority_vote")]
+    found = dose_response.flips(dose_response.shares(runs, Records(study / "records"))).set_index("arm")
+    known = thresholds.load()["measures"]["chance-corrected pass@4"]["majority_vote"]
+    row = found.loc["majority_vote"]
+    assert [known[k] for k in ("flip", "low", "high")] == [round(row[k], 3) for k in ("x50", "x50_low", "x50_high")]
+    assert (known["took_off"], known["runs"], known["same"]) == (75, 90, 15)
+
+
+@pytest.mark.slow
 def test_the_shipped_thresholds_are_those_of_the_study_in_this_checkout():
     study = paths.PACKAGE.parent / "reports" / "study"
     if not (study / "records").is_dir():

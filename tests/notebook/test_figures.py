@@ -7,6 +7,7 @@ import pytest
 
 matplotlib.use("Agg")
 
+from mtalign.claims.untrained import FROM_BASE
 from mtalign.config.arms import ARMS
 from mtalign.notebook.figures import (
     accuracy_bars,
@@ -35,10 +36,11 @@ SHARES = pd.DataFrame(
 
 
 def test_every_arm_has_a_colour_and_a_name_of_its_own():
-    assert set(PALETTE) == set(LABELS) <= set(ARMS)
+    known = [*ARMS, *FROM_BASE]
+    assert set(PALETTE) == set(LABELS) <= set(known)
     for number in (1, 3):  # new arms, whose colours and names nobody has chosen
-        table = pd.DataFrame({"arm": [*ARMS, *(f"new_{i}" for i in range(number))]})
-        assert len(set(palette(table).values())) == len({*map(label, table["arm"])}) == len(ARMS) + number
+        table = pd.DataFrame({"arm": [*known, *(f"new_{i}" for i in range(number))]})
+        assert len(set(palette(table).values())) == len({*map(label, table["arm"])}) == len(known) + number
 
 
 def test_bars_end_where_accuracies_end_and_wear_their_arms_colours():

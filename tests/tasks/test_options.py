@@ -92,7 +92,7 @@ def test_a_task_of_ones_own_whose_answers_stand_in_the_prompt_is_found_out(tmp_p
 
 def small_base(task):
     """The record of the untrained SmolLM2 on that task, of the committed grid."""
-    folder = Path(__file__).parents[1] / "reports/small/records"
+    folder = Path(__file__).parents[2] / "reports/small/records"
     found = [json.loads(p.read_text()) for p in folder.glob("*.base.*.json")]
     found = [record for record in found if record["config"]["task"] == task]
     if not found:
