@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 SUBSETS = ("full", "one_shot", "k_shot", "wrong_majority", "tested")
 LEAST_VISITS = 20  # rollouts of a prompt from which on its variance says more than the noise of single rollouts
-RANKS = ("best", "median", "worst")
+RANKS = ("best", "median", "worst", "random")
 
 
 def historical_variance(history: Sequence[Sequence[float]] | Mapping[str, Sequence[float]]) -> list[int]:
@@ -38,14 +39,16 @@ def historical_variance(history: Sequence[Sequence[float]] | Mapping[str, Sequen
     return [indices[i] for i in np.argsort(-spread, kind="stable")]
 
 
-def select(ranking: Sequence[int], k: int, rank: str = "best") -> list[int]:
-    """k prompts from the best, the middle or the worst of a ranking (best first).
+def select(ranking: Sequence[int], k: int, rank: str = "best", seed: int = 0) -> list[int]:
+    """k prompts from the best, the middle or the worst of a ranking (best first), or at random by the seed.
 
     >>> select([7, 3, 5, 1, 2], k=2, rank="best"), select([7, 3, 5, 1, 2], k=1, rank="median")
     ([7, 3], [5])
     """
     if not 1 <= k <= len(ranking):
         raise ValueError(f"k: expected 1 <= k <= {len(ranking)} prompts, got {k}")
+    if rank == "random":
+        return random.Random(f"subset {seed}").sample(sorted(ranking), k)
     start = {"best": 0, "median": (len(ranking) - k) // 2, "worst": len(ranking) - k}[rank]
     return list(ranking[start : start + k])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mtalign.config import paths, plugins
 from mtalign.config.errors import ConfigError
 from mtalign.config.warm_up import is_warm_up, parse
-from mtalign.models import warm_up
+from mtalign.models import dialled, warm_up
 from mtalign.tasks.registry import load_task
 
 SAFE = {
@@ -24,12 +24,16 @@ def checkpoint(name: str) -> Path | None:
     """The folder of the model called `name`: a shipped micro model, or a local folder with a `config.json`.
 
     Returns:
-        None for a model of `packaged` or a warm-up, which have no folder before they are loaded.
+        None for a model of `packaged`, a warm-up or a micro model built on demand, which have no folder before they are
+        loaded.
 
     Raises:
         KeyError: there is no such model.
         ConfigError: it needs a package that is missing, or a revision.
     """
+    if dialled.is_dialled(name):
+        dialled.parse(name)
+        return None
     if is_warm_up(name):
         checkpoint(parse(name).model)
         load_task(parse(name).task)
@@ -46,8 +50,13 @@ def checkpoint(name: str) -> Path | None:
     packaged = ", ".join(packaged.PACKAGED)
     raise KeyError(
         f"unknown model {name!r}; shipped: {known}; in packages: {packaged};"
-        " or a local folder with a config.json, or a Hub id org/name@revision"
+        " or a local folder with a config.json, a Hub id org/name@revision, or micro:<task>?dose=.."
     )
+
+
+def is_micro(name: str) -> bool:
+    """Whether it is a micro model: of the package, or built on demand."""
+    return dialled.is_dialled(name) or is_shipped(name)
 
 
 def is_shipped(name: str) -> bool:
@@ -73,7 +82,7 @@ def load_model(name: str, exact: bool = True):
     if plugins.is_plugin(name):
         torch.manual_seed(0)
         return _own_model(name)
-    folder, options = checkpoint(name), SAFE
+    folder, options = dialled.built(name) if dialled.is_dialled(name) else checkpoint(name), SAFE
     if folder is None:
         from mtalign.models import packaged
 

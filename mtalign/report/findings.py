@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from mtalign.claims.untrained import UNTRAINED
 from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.config.grid import Grid
-from mtalign.models.load import is_shipped
+from mtalign.models.load import is_micro
 from mtalign.models.size import architecture, parameters
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
@@ -85,7 +85,7 @@ def measured_on(grid: Grid) -> str:
     """
     block = grid.block({})
     models, tasks = (list(dict.fromkeys(names)) for names in zip(*block.pairs, strict=True))
-    if all(is_shipped(model) for model in models):
+    if all(is_micro(model) for model in models):
         sizes = sorted({round(parameters(architecture(model)) / 1000) for model in models})
         size = f"{sizes[0]} thousand" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} thousand"
         who = f"{count(len(models), 'base model')} of {size} parameters"

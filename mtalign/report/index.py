@@ -29,7 +29,7 @@ from mtalign.config import recipes
 from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
 from mtalign.config.run import Run
-from mtalign.models.load import is_shipped
+from mtalign.models.load import is_micro
 from mtalign.notebook import conclusions
 from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
@@ -82,7 +82,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "levels": {pair: alignment(record) for pair, record in base.items()},
         "named": {pair: share for pair, share in options.items() if share is not None},
         "chance": {task: load_task(task).chance for _, task in base},
-        "micro": all(is_shipped(model) for model, _ in grid.pairs),
+        "micro": all(is_micro(model) for model, _ in grid.pairs),
         "seeds": grid.block({}).seeds,
         "claims": CLAIMS,
         "base": [row for row in runs if row["arm"] == "base" and row["status"] == "finished"],
