@@ -82,7 +82,7 @@ def stored(executed: Path) -> dict:
     """What `execute` noted in the notebook: `made_from`, `checksum`, `source`, `title`; empty where there is nothing."""
     try:
         found = json.loads(executed.read_text(encoding="utf-8"))["metadata"].get("mtalign", {})
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

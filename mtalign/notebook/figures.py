@@ -11,7 +11,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.verdicts import THRESHOLD
+from mtalign.claims.take_off import rate
+from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.notebook.palette import VERDICTS, label, palette, style, task_colours
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
@@ -152,13 +153,18 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     axis.set(
         xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
     )
-    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [n.replace("_", " ") for n in names])
+    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [_arm_of(n) for n in names])
     axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
     counts = table["verdict"].value_counts()
     axis.set_title(", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts))
     figure.legend(loc="outside upper center", ncols=4)
     return figure
+
+
+def _arm_of(claim: str) -> str:
+    """What readers call the arm that a claim is about."""
+    return label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
 
 
 def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None = None) -> Figure:
@@ -218,6 +224,43 @@ def _flips_at(flips: pd.DataFrame | None, arm: str) -> str:
     if ends[0] == ends[1]:
         return ": half recovered everywhere" if ends[0] < 0 else ": half recovered nowhere"
     return f": half recovered from {ends[1]:.2f} on, or lower" if np.isfinite(ends[1]) else ": undecided"
+
+
+def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figure:
+    """The share of runs that take off against a measure of alignment, a panel for each level.
+
+    Args:
+        cells: as `levels.cells` gives them; those that are not testable are left out.
+        measure: its column on the horizontal axis.
+        crossings: as `levels.crossings` gives them: the band is the interval of x50.
+    """
+    cells = cells[cells["testable"]] if not cells.empty else cells
+    if cells.empty:
+        return _nothing()
+    names = list(cells["level"].unique())
+    across = min(3, len(names))
+    rows = -(-len(names) // across)
+    size = (4 * across, 3 * rows)
+    figure, axes = plt.subplots(
+        rows, across, figsize=size, squeeze=False, sharex=True, sharey=True, layout="constrained"
+    )
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis, name in zip(axes.flat, names, strict=False):
+        these = cells[cells["level"] == name]
+        rates = [rate(int(taken), int(runs)) for taken, runs in zip(these["taken"], these["runs"], strict=True)]
+        axis.vlines(these[measure], [r.low for r in rates], [r.high for r in rates], color="0.6", linewidth=1)
+        axis.plot(these[measure], [r.value for r in rates], "o", color="C0", label="runs")
+        axis.plot(these[measure], these["theory"].clip(0, 1), "x", color="C3", label="theory")
+        at = crossings[crossings["level"] == name].iloc[0]
+        if abs(at["x50"]) != float("inf") and at["x50"] == at["x50"]:
+            low, high = max(at["low"], cells[measure].min()), min(at["high"], cells[measure].max())
+            axis.axvspan(low, high, color="0.5", alpha=0.2)
+            axis.axvline(at["x50"], color="0.3", linewidth=1)
+        axis.set(title=name, xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
+        axis.label_outer()
+    axes.flat[0].legend(loc="lower right")
+    return figure
 
 
 def seeds_apart(table: pd.DataFrame) -> Figure:

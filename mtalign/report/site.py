@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from mtalign.config.errors import ConfigError, in_one_line
 from mtalign.notebook.execution import made_from, stored
 from mtalign.notebook.pages import grid_of, pages
 from mtalign.records.store import Records
 from mtalign.report import html, made
 from mtalign.report.index import contents
+from mtalign.report.manifest import write_manifests
 from mtalign.report.run_pages import write_run_pages
 
 
@@ -39,7 +41,12 @@ def make_report(out: str | Path, seconds: float | None = None, run_pages: bool =
             executed.with_suffix(".html").unlink(missing_ok=True)
             continue
         older = stored(executed).get("made_from") != made_from(page, evidence)
-        body, toc = html.notebook_body(executed)
+        try:
+            body, toc = html.notebook_body(executed)
+        except Exception as error:  # half-written, nested without end, or no notebook
+            raise ConfigError(
+                f"{executed}: cannot be shown: {in_one_line(error, 200)}; delete it to execute it again"
+            ) from None
         digest = hashlib.sha256(executed.read_bytes()).hexdigest()
         text = templates.get_template("notebook.html").render(
             body=body, contents=toc, page=page, grid=grid, older=older, made_from=digest
@@ -50,4 +57,5 @@ def make_report(out: str | Path, seconds: float | None = None, run_pages: bool =
     for name in ("predictions.html", "index.html"):
         text = templates.get_template(name).render(links=links, made=made.kept(out), made_from=evidence, **shown)
         html.write(out / name, text)
+    write_manifests(out)
     return out / "index.html"

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from mtalign.config.resources import Resources
@@ -44,6 +45,7 @@ def unheard() -> Iterator[None]:
 
     A signal from the terminal reaches every process of the command. One that is still importing would print a traceback.
     """
+    resource_tracker.ensure_running()  # its start would unblock Ctrl-C again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield

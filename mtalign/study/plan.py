@@ -12,7 +12,7 @@ from pathlib import Path
 from mtalign.config.grid import Grid
 from mtalign.config.hub import listing
 from mtalign.config.run import Run
-from mtalign.models.load import is_shipped
+from mtalign.models.load import is_micro
 from mtalign.records.store import Records
 from mtalign.study.calibration import calibration, evaluated
 from mtalign.study.cost import DECODING, DEVICES, SHARE, TRAINING, cpu_cost, gpu_cost
@@ -63,7 +63,7 @@ def _needs_more_than_a_cpu(missing: list[Run]) -> str:
     models = [run.model for run in missing]
     if large := [model for model in models if model in listing()["models"]]:
         return f"{large[0]} needs GPUs: name one of them, --device {'|'.join(DEVICES)}"
-    if others := [model for model in models if not is_shipped(model)]:
+    if others := [model for model in models if not is_micro(model)]:
         return f"not known: times were fitted to the shipped micro models, not to {others[0]}; {_drawn(missing)}"
     return ""
 

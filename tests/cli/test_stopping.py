@@ -33,6 +33,8 @@ class Terminal:
         import fcntl
         import termios
 
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_DFL)  # what starts the tests may ignore some, and that is inherited
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # bars are drawn in it

@@ -14,7 +14,7 @@ import pytest
 from mtalign.config.run import Run
 from mtalign.notebook.pages import open_grid
 from mtalign.records.store import Records
-from mtalign.report.html import clean, stamp
+from mtalign.report.html import clean, stamp, without_headings
 from mtalign.report.site import make_report
 from mtalign.runs.provenance import provenance
 
@@ -236,6 +236,25 @@ def test_clean_keeps_tables_and_drops_what_runs():
         assert not any(
             word in clean(hostile) for word in ("<script", "onerror=", "<iframe", "javascript:", "onload", "<style")
         )
+
+
+@pytest.mark.parametrize(
+    "posing, shown",
+    [
+        ('<h2 id="verdicts">Verdicts</h2>', '<h2 id="n-verdicts">Verdicts</h2>'),
+        ('<p class="holds wide">holds</p>', '<p class="">holds</p>'),
+        ('<a href="https://x.example/report">our report</a>', "<a>our report</a> (https://x.example/report)"),
+        ('<a href="runs.html">runs</a>', "<a>runs</a> (runs.html)"),
+        ('<a href="#content">up</a>', '<a href="#n-content">up</a>'),
+        ('<span class="l1">line</span>', '<span class="">line</span>'),
+    ],
+)
+def test_text_of_models_and_notebooks_cannot_pose_as_ours(posing, shown):
+    assert clean(posing) == shown
+
+
+def test_headings_that_code_prints_are_none_of_the_page():
+    assert "<h" not in without_headings(clean("<h1>a</h1><h4 id='b'>c</h4>"))
 
 
 def test_a_wide_table_of_a_notebook_scrolls_by_itself(site, browser):
