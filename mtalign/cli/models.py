@@ -119,14 +119,14 @@ def preflight(model: str, task: str, style: str | None, **sampling) -> int:
     """
     from mtalign.cli.progress import Ticker
     from mtalign.diagnosis.preflight import Sampling, in_words, preflight
-    from mtalign.models.load import check_names, is_shipped, load_model
+    from mtalign.models.load import check_names, is_micro, load_model
     from mtalign.speed.cpu import use_fastest_threads
     from mtalign.tasks.registry import load_task
 
     check_names([(model, task)], "preflight")
     told(f"loading {model}")
     loaded, tokenizer = load_model(model)
-    if not is_shipped(model):
+    if not is_micro(model):
         use_fastest_threads(loaded)
     asked = Sampling(styles=(style,) if style else Sampling.styles, **sampling)
     with Ticker("sampling: token {}") as ticker:

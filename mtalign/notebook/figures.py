@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,10 +11,13 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.verdicts import THRESHOLD
-from mtalign.notebook.palette import VERDICTS, label, palette, task_colours
+from mtalign.claims.take_off import rate
+from mtalign.claims.verdicts import CLAIMS, THRESHOLD
+from mtalign.notebook.palette import VERDICTS, label, palette, style, task_colours
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
+
+WIDEST = 10.0  # inches, at 100 dots an inch: what a page is wide
 
 
 def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str = "panel") -> Figure:
@@ -26,15 +31,9 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
         return _nothing()
     names = list(dict.fromkeys(table[panels]))
     count = table["arm"].nunique()
-    figure, axes = plt.subplots(
-        1,
-        len(names),
-        figsize=(max(4.5, 0.95 * count) * len(names), 4.2),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for axis, name in zip(axes[0], names, strict=True):
+    wide = min(WIDEST, max(4.5, 0.95 * count))  # of one panel
+    figure, axes = _panels(len(names), max(1, int(WIDEST // wide)), (wide, 4.2))
+    for axis, name in zip(axes.flat, names, strict=False):
         rows = table[table[panels] == name]
         colours = [palette(table)[arm] for arm in rows["arm"]]
         axis.bar(range(len(rows)), rows["value"], color=colours, width=0.75)
@@ -44,33 +43,65 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
         for x, value in enumerate(rows["value"]):
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
             axis.annotate(f"{value:.2f}", (x, 0.035), ha="center", fontsize=9, bbox=box, zorder=5)
-        axis.set_xticks(range(len(rows)), [label(arm) for arm in rows["arm"]], rotation=35, ha="right")
-        axis.set(ylim=(0, 1.05), title=str(name), ylabel="accuracy on held-out prompts")
+        names_of_arms = [textwrap.fill(label(arm), 16) for arm in rows["arm"]]
+        axis.set_xticks(range(len(rows)), names_of_arms, rotation=35 if count < 13 else 60, ha="right")
+        axis.set(ylim=(0, 1.05), title=_fitting(f"{name}{_best(rows)}", wide), ylabel="accuracy on held-out prompts")
         axis.grid(axis="x", visible=False)
         if chance is not None:
             axis.axhline(chance, color="0.3", linestyle=":", linewidth=1.2)
             axis.annotate("chance", (len(rows) - 0.5, chance + 0.01), ha="right", fontsize=9, color="0.3")
-    axes[0][0].label_outer()
     return figure
+
+
+def _panels(number: int, across: int, size: tuple[float, float]):
+    """A figure with so many panels of that size, in inches, so many of them beside each other; the rest stay empty."""
+    across = min(across, number)
+    rows = -(-number // across)
+    figure, axes = plt.subplots(
+        rows, across, figsize=(size[0] * across, size[1] * rows), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat[number:]:
+        axis.set_axis_off()
+    return figure, axes
+
+
+def _best(rows: pd.DataFrame) -> str:
+    """What a panel of bars shows: where standard RL ends, and which other arm comes next."""
+    reached = rows.set_index("arm")["value"]
+    others = reached.drop(labels=["base", "standard"], errors="ignore").dropna()
+    if "standard" not in reached or others.empty:
+        return ""
+    return f": {label('standard')} {reached['standard']:.2f}, next {label(others.idxmax())} {others.max():.2f}"
+
+
+def _fitting(title: str, wide: float) -> str:
+    """A title broken so that it is not wider than its panel, in inches."""
+    return textwrap.fill(title, max(24, int(10 * wide)))
 
 
 def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
     """A panel for each column of the learning curve against updates, a line for each arm, a band over its seeds."""
     if curves.empty:
         return _nothing()
+    arms = list(curves["arm"].unique())
+    dashes = {arm: style(arm, arms)[1] for arm in arms}
     rows = -(-len(columns) // 3)
     across = min(3, len(columns))
-    figure, axes = plt.subplots(rows, across, figsize=(4 * across, 3.1 * rows), squeeze=False, layout="constrained")
+    size = (min(4 * across, WIDEST), 3.1 * rows)
+    figure, axes = plt.subplots(rows, across, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat[len(columns) :]:
         axis.set_axis_off()
     for axis, column in zip(axes.flat, columns, strict=False):
         sns.lineplot(
-            curves, x="step", y=column, hue="arm", palette=palette(curves), errorbar=("pi", 100), ax=axis, legend=False
-        )
+            curves, x="step", y=column, hue="arm", style="arm", palette=palette(curves), dashes=dashes,
+            errorbar=("pi", 100), ax=axis, legend=False,
+        )  # fmt: skip
         axis.set(xlabel="updates", ylabel=column.replace("_", " "))
-    arms = list(curves["arm"].unique())
-    lines = [plt.Line2D([], [], color=palette(curves)[arm], label=label(arm).replace("\n", " ")) for arm in arms]
-    figure.legend(handles=lines, loc="outside upper center", ncols=len(arms))
+    lines = [
+        plt.Line2D([], [], color=palette(curves)[arm], linestyle=(0, dashes[arm] or ()), label=label(arm))
+        for arm in arms
+    ]
+    figure.legend(handles=lines, loc="outside upper center", ncols=min(4, len(arms)))
     return figure
 
 
@@ -83,13 +114,13 @@ def alignment_curves(table: pd.DataFrame) -> Figure:
     if table.empty:
         return _nothing()
     grid = sns.relplot(
-        table, x="k", y="value", hue="metric", style="metric", col="pair", kind="line", markers=True, height=3.3,
-        hue_order=["pass@k", "maj@k", "guessing"], palette=["#0173b2", "#de8f05", "0.5"], aspect=1.15,
+        table, x="k", y="value", hue="metric", style="metric", col="pair", col_wrap=min(3, table["pair"].nunique()), kind="line", markers=True, height=2.9,
+        hue_order=["pass@k", "maj@k", "guessing"], palette=["#0173b2", "#de8f05", "0.5"], aspect=1.0,
     )  # fmt: skip
     grid.set(xscale="log", ylim=(0, 1.05), xlabel="samples k", ylabel="share of prompts")
-    grid.set_titles("{col_name}")
-    for axis in grid.axes.flat:
+    for axis, pair in zip(grid.axes.flat, table["pair"].unique(), strict=True):
         axis.set_xscale("log", base=2)
+        axis.set_title(textwrap.fill(pair, 30), fontsize=10)
     return grid.figure
 
 
@@ -105,13 +136,16 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     pairs = list(dict.fromkeys(zip(ranked["model"], ranked["task"], strict=True)))
     names = list(dict.fromkeys(table["claim"]))
     colours, block = task_colours(table), len(pairs) + 1.5
-    figure, axis = plt.subplots(figsize=(8.5, 0.17 * len(names) * block + 1.2), layout="constrained")
+    figure, axis = plt.subplots(figsize=(8.5, 0.17 * len(names) * block + 1.5), layout="constrained")
     for row in table.itertuples():
         estimate, colour = row.recovered, colours[row.task]
         y = names.index(row.claim) * block + pairs.index((row.model, row.task))
-        low, high = max(estimate.low, SHOWN[0]), min(estimate.high, SHOWN[1])
+        low, high = np.clip([estimate.low, estimate.high], *SHOWN)
         axis.plot([low, high], [y, y], color=colour, linewidth=2)
         axis.plot(np.clip(estimate.value, *SHOWN), y, VERDICTS[row.verdict], color=colour, markersize=6)
+        for end, marker in ((SHOWN[0], "<"), (SHOWN[1], ">")):  # what goes on outside
+            if (estimate.low < end and marker == "<") or (estimate.high > end and marker == ">"):
+                axis.plot(end, y, marker, color=colour, markersize=4)
         axis.annotate(f"{row.model}, {row.task}", (SHOWN[1] + 0.07, y), fontsize=7, va="center", annotation_clip=False)
     for verdict, marker in VERDICTS.items():
         axis.plot([], [], marker, color="0.3", linestyle="", label=verdict)
@@ -119,11 +153,18 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     axis.set(
         xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
     )
-    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [n.replace("_", " ") for n in names])
+    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [_arm_of(n) for n in names])
     axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
-    figure.legend(loc="outside upper center", ncols=3)
+    counts = table["verdict"].value_counts()
+    axis.set_title(", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts))
+    figure.legend(loc="outside upper center", ncols=4)
     return figure
+
+
+def _arm_of(claim: str) -> str:
+    """What readers call the arm that a claim is about."""
+    return label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
 
 
 def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None = None) -> Figure:
@@ -149,15 +190,19 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
     for axis, arm in zip(axes.flat, arms, strict=False):
         for row in table[table["arm"] == arm].to_dict("records"):
             estimate, colour = row["recovered"], colours[row["task"]]
-            low, high = max(estimate.low, SHOWN[0]), min(estimate.high, SHOWN[1])
+            low, high = np.clip([estimate.low, estimate.high], *SHOWN)
             axis.plot([row[measure]] * 2, [low, high], color=colour, alpha=0.6)
             axis.plot(row[measure], row["value"], markers[tasks.index(row["task"]) % 6], color=colour)
+            for end, marker, out in ((SHOWN[0], "v", estimate.low), (SHOWN[1], "^", estimate.high)):
+                if (out < end) if end < 0 else (out > end):  # it goes on outside
+                    axis.plot(row[measure], end, marker, color=colour, markersize=4, clip_on=False)
         axis.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)
-        axis.set(title=label(arm).replace("\n", " "), ylim=(-1.05, 1.55), xlabel=measure, ylabel="share recovered")
+        axis.set(ylim=(-1.05, 1.55), xlabel=measure, ylabel="share recovered")
+        axis.set_title(_fitting(f"{label(arm)}{_flips_at(flips, arm)}", 4.5), fontsize=11)
         axis.label_outer()
         if flips is not None:
             flip = flips[flips["arm"] == arm].iloc[0]
-            if abs(flip["flip"]) != float("inf"):
+            if np.isfinite(flip["flip"]):
                 low, high = max(flip["low"], table[measure].min()), min(flip["high"], table[measure].max())
                 axis.axvspan(low, high, color="0.5", alpha=0.2)
                 axis.axvline(flip["flip"], color="0.3", linewidth=1)
@@ -165,6 +210,56 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
         plt.Line2D([], [], marker=markers[i % 6], color=colours[t], linestyle="", label=t) for i, t in enumerate(tasks)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(tasks))
+    return figure
+
+
+def _flips_at(flips: pd.DataFrame | None, arm: str) -> str:
+    """Where half is recovered, for a title."""
+    if flips is None:
+        return ""
+    flip = flips[flips["arm"] == arm].iloc[0]
+    ends = flip["low"], flip["high"]
+    if np.isfinite(ends).all():
+        return f": half recovered from {flip['flip']:.2f} [{ends[0]:.2f}, {ends[1]:.2f}] on"
+    if ends[0] == ends[1]:
+        return ": half recovered everywhere" if ends[0] < 0 else ": half recovered nowhere"
+    return f": half recovered from {ends[1]:.2f} on, or lower" if np.isfinite(ends[1]) else ": undecided"
+
+
+def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figure:
+    """The share of runs that take off against a measure of alignment, a panel for each level.
+
+    Args:
+        cells: as `levels.cells` gives them; those that are not testable are left out.
+        measure: its column on the horizontal axis.
+        crossings: as `levels.crossings` gives them: the band is the interval of x50.
+    """
+    cells = cells[cells["testable"]] if not cells.empty else cells
+    if cells.empty:
+        return _nothing()
+    names = list(cells["level"].unique())
+    across = min(3, len(names))
+    rows = -(-len(names) // across)
+    size = (4 * across, 3 * rows)
+    figure, axes = plt.subplots(
+        rows, across, figsize=size, squeeze=False, sharex=True, sharey=True, layout="constrained"
+    )
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis, name in zip(axes.flat, names, strict=False):
+        these = cells[cells["level"] == name]
+        rates = [rate(int(taken), int(runs)) for taken, runs in zip(these["taken"], these["runs"], strict=True)]
+        axis.vlines(these[measure], [r.low for r in rates], [r.high for r in rates], color="0.6", linewidth=1)
+        axis.plot(these[measure], [r.value for r in rates], "o", color="C0", label="runs")
+        axis.plot(these[measure], these["theory"].clip(0, 1), "x", color="C3", label="theory")
+        at = crossings[crossings["level"] == name].iloc[0]
+        if abs(at["x50"]) != float("inf") and at["x50"] == at["x50"]:
+            low, high = max(at["low"], cells[measure].min()), min(at["high"], cells[measure].max())
+            axis.axvspan(low, high, color="0.5", alpha=0.2)
+            axis.axvline(at["x50"], color="0.3", linewidth=1)
+        axis.set(title=name, xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
+        axis.label_outer()
+    axes.flat[0].legend(loc="lower right")
     return figure
 
 
@@ -177,14 +272,12 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
     if table.empty:
         return _nothing()
     pairs = list(table.groupby(["model", "task"], sort=False))
-    figure, axes = plt.subplots(
-        1, len(pairs), figsize=(5 * len(pairs), 4), sharey=True, squeeze=False, layout="constrained"
-    )
-    for axis, ((model, task), rows) in zip(axes[0], pairs, strict=True):
+    figure, axes = _panels(len(pairs), 2, (5, 4))
+    for axis, ((model, task), rows) in zip(axes.flat, pairs, strict=False):
         arms, of_arm = list(dict.fromkeys(rows["arm"])), rows.groupby("arm")["arm"]
         beside = of_arm.cumcount() / (of_arm.transform("size") - 1).clip(lower=1) - 0.5  # seeds in their order
         axis.scatter(rows["arm"].map(arms.index) + 0.4 * beside, rows["accuracy"], color="#0173b2", alpha=0.8, s=25)
-        axis.set_xticks(range(len(arms)), arms, rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_xticks(range(len(arms)), [label(arm) for arm in arms], rotation=35, ha="right", rotation_mode="anchor")
         axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)
         axis.set(title=f"{model}, {task}", xlabel="", ylabel="accuracy on held-out prompts", ylim=(-0.03, 1.03))
     return figure
@@ -198,7 +291,9 @@ def gain_against(table: pd.DataFrame, measure: str) -> Figure:
     sns.scatterplot(table, x=measure, y="gain", hue="task", style="task", palette="colorblind", s=60, ax=axis)
     ends = [min(table[measure].min(), table["gain"].min(), 0), max(table[measure].max(), table["gain"].max())]
     axis.plot(ends, ends, color="0.3", linestyle="--", linewidth=1)
+    away = float((table["gain"] - table[measure]).abs().mean())
     axis.set(xlabel=f"{measure} of the untrained model", ylabel="gain in accuracy")
+    axis.set_title(f"gains lie {away:.2f} from the diagonal in the mean", fontsize=11)
     return figure
 
 
@@ -208,7 +303,7 @@ def completions(rows: pd.DataFrame) -> Figure:
     Args:
         rows: as `contamination.measure` gives them; bands are 95% bootstrap intervals over questions.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(WIDEST, 3.4), sharey=True, layout="constrained")
     titles = {"exact_match": "exact match", "rouge_l": "ROUGE-L", "right": "right answer"}
     for axis, (name, title) in zip(axes, titles.items(), strict=True):
         seen = rows[rows[name].notna()]

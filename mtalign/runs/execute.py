@@ -16,6 +16,7 @@ from mtalign.config.errors import RunError, in_one_line
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
+from mtalign.models import dialled
 from mtalign.records.store import Records
 from mtalign.runs.progress import reporter
 from mtalign.runs.provenance import provenance
@@ -53,7 +54,9 @@ def execute(
         record = _untrained(run)
     else:
         record = _trained(run, records, progress, resources, shared or records.folder.resolve().parent)
-    record = {"status": "finished", "chance": load_task(run.task).single_answer} | record | _warm_up(run)
+    record = (
+        {"status": "finished", "chance": load_task(run.task).single_answer} | record | _warm_up(run) | _dialled(run)
+    )
     if resources != Resources():
         shown = dataclasses.asdict(resources) | {"accelerate": Path(resources.accelerate).stem}
         record["resources"] = {key: value for key, value in shown.items() if value}
@@ -134,6 +137,11 @@ def _warm_up(run: Run) -> dict:
     from mtalign.models.warm_up import facts
 
     return {"warm_up": facts(parse(run.model))}
+
+
+def _dialled(run: Run) -> dict:
+    """The digest of the weights of a base model that was built on demand: on another machine they can differ."""
+    return {"base_weights": dialled.digest(dialled.built(run.model))} if dialled.is_dialled(run.model) else {}
 
 
 def _finished(records: Records, run: Run) -> dict:

@@ -19,6 +19,7 @@ from mtalign.config.arms import REWARDS
 from mtalign.config.resources import Resources, batches
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up
+from mtalign.models.dialled import is_dialled
 from mtalign.rewards import NEEDS_GROUP, over_processes
 from mtalign.speed.prefix_tree import KNOWN
 from mtalign.training.callback import Diverged, Watch
@@ -87,14 +88,14 @@ def train(
 
     Returns:
         `curve` (`step` and the columns of `callback.CURVE`: a value for each rollout) and `history` (row -> accuracies);
-        for a model after a warm-up `displacement` too, how far training moved its weights.
+        for a model after a warm-up, or a micro model built on demand, `displacement` too, how far training moved its weights.
 
     Raises:
         Diverged: a loss, gradient or weight is not finite.
     """
     if run.fast and model.config.model_type not in KNOWN:
         raise ValueError(f"fast: works with models of type {' and '.join(KNOWN)}, not {model.config.model_type}")
-    start = [p.detach().clone() for p in model.parameters()] if is_warm_up(run.model) else []
+    start = [p.detach().clone() for p in model.parameters()] if is_warm_up(run.model) or is_dialled(run.model) else []
     watch = Watch(progress)
     with tempfile.TemporaryDirectory() as temporary:
         folder = checkpoints or Path(temporary)
