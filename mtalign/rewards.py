@@ -118,7 +118,7 @@ def majority_vote(
 
 
 def shuffled_majority(
-    prompts, completions, trainer_state=None, seed=None, row=None, kind=None, **_
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, **columns
 ) -> list[float | None]:
     """The rewards of `majority_vote`, permuted within each group: the same reward rates, and no word about the answer.
 
@@ -128,10 +128,11 @@ def shuffled_majority(
     >>> sum(shuffled_majority(["p"] * 3, ["<answer>1</answer>", "<answer>2</answer>", "<answer>1</answer>"]))
     2.0
     """
-    rewards = majority_vote(prompts, completions, trainer_state, seed, row, kind)
-    for group in _groups(prompts, row):
+    where = {"trainer_state": trainer_state, "seed": seed, "row": row, "copy": copy}
+    rewards = majority_vote(prompts, completions, **where, **columns)
+    for group in _groups(prompts, row, copy):
         shuffled = [rewards[i] for i in group]
-        _generator("shuffle", trainer_state, seed, group, prompts, row).shuffle(shuffled)
+        _generator("shuffle", trainer_state, seed, group, prompts, row, copy).shuffle(shuffled)
         for i, reward in zip(group, shuffled, strict=True):
             rewards[i] = reward
     return rewards

@@ -161,6 +161,9 @@ def test_the_shuffled_majority_has_the_majoritys_reward_rates_and_gives_them_to_
     assert plain.reshape(2, 16).sum(axis=1).tolist() == shuffled.reshape(2, 16).sum(axis=1).tolist() == [9, 2]
     assert plain.tolist() != shuffled.tolist()
     assert shuffled.tolist() == shuffled_majority(prompts, completions)
+    kinds = ["choice"] * 32  # a column of the data set, which the majority reads: (1) is 1
+    marked = [c.replace(">1<", ">(1)<") if i % 2 else c for i, c in enumerate(completions)]
+    assert shuffled_majority(prompts, marked, kind=kinds) == shuffled.tolist()
     given = [shuffled_majority(["p"] * 16, completions[:16], seed=[s] * 16)[0] for s in range(400)]
     assert abs(np.mean(given) - 9 / 16) < 0.08  # the first of the group, which the majority always rewards
 
