@@ -14,8 +14,9 @@ RANKS = ("best", "median", "worst")
 def historical_variance(history: Sequence[Sequence[float]] | Mapping[str, Sequence[float]]) -> list[int]:
     """Indices of the prompts by the spread of their training accuracy, best (largest) first.
 
-    The historical variance score of one-shot RLVR, Wang et al. 2025 (arXiv 2504.20571, equation 3): the variance, over
-    the rollouts of a standard RL run, of the prompt's mean accuracy. Ties keep the prompts' order.
+    The historical variance score of one-shot RLVR, Wang et al. 2025 (arXiv 2504.20571, section 2, equation 1): the
+    variance, over a run of standard RL, of the prompt's mean accuracy (there in each epoch, here in each rollout).
+    Ties keep the prompts' order.
 
     Args:
         history: for each prompt its accuracies in [0, 1], one for each time it was rolled out; a sequence, or a

@@ -9,6 +9,7 @@ import re
 import sys
 import typing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mtalign.config import plugins
@@ -140,7 +141,7 @@ def make_run(where: str, values: dict) -> Run:
     Traceback (most recent call last):
     mtalign.config.errors.ConfigError: grid.yaml: learning_rate: expected a number, got '1e-3' (YAML needs 1.0e-3)
     """
-    types = typing.get_type_hints(Run)
+    types = _types()
     check_keys(where, values, types)
     for key, value in values.items():
         if key == "reward" and plugins.is_plugin(value):
@@ -154,6 +155,12 @@ def make_run(where: str, values: dict) -> Run:
     if message := _contradiction(run):
         raise ConfigError(f"{where}: {message}")
     return run
+
+
+@lru_cache
+def _types() -> dict[str, object]:
+    """The types of a run's fields: made once, since a grid has thousands of runs."""
+    return typing.get_type_hints(Run)
 
 
 class Bound(typing.NamedTuple):

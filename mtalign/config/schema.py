@@ -1,8 +1,8 @@
-"""A JSON Schema of grid files, from the classes and tables that check them: editors complete keys and mark what is wrong.
+"""A JSON Schema of grid files, from the classes that check them: editors complete keys and mark what is wrong.
 
-`python -m mtalign.config.schema` writes `params/grid.schema.json` again. The first line of each grid file in `params/` names
-it, as editors with the YAML language server read it. What depends on several keys at once (a batch that its groups do not
-divide, the parameters of a notebook) is checked by `load_grid` alone.
+`python -m mtalign.config.schema` writes `params/grid.schema.json` again. The first line of each grid file in `params/`
+names it, as editors with the YAML language server read it. What depends on several keys at once (a batch that its
+groups do not divide, the parameters of a notebook) is checked by `load_grid` alone.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ a function of one's own (see `plugins`). Pretrained models, from packages and fr
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from mtalign.config import paths, plugins
@@ -64,8 +65,7 @@ def load_model(name: str, exact: bool = True):
 
     if plugins.is_plugin(name):
         torch.manual_seed(0)
-        model, tokenizer = plugins.find(name)()
-        return model.eval(), tokenizer
+        return _own_model(name)
     folder, options = checkpoint(name), SAFE
     if folder is None:
         from mtalign.models import packaged
@@ -78,6 +78,22 @@ def load_model(name: str, exact: bool = True):
             except (OSError, ValueError) as error:
                 raise packaged.hub_error(name, error) from None
     return _load(folder, options, exact)
+
+
+def _own_model(name: str):
+    """What the function `module:function` gives, checked.
+
+    Raises:
+        KeyError: it fails, or gives no pair of a model and a tokenizer of transformers.
+    """
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    given = plugins.call(name)
+    is_pair = isinstance(given, tuple) and len(given) == 2
+    if not is_pair or not all(map(isinstance, given, (PreTrainedModel, PreTrainedTokenizerBase))):
+        raise KeyError(f"{name}: gives {type(given).__name__} and not (model, tokenizer) of transformers")
+    model, tokenizer = given
+    return model.eval(), tokenizer
 
 
 def _load(folder: str | Path, options: dict, exact: bool):
@@ -99,11 +115,17 @@ def _load(folder: str | Path, options: dict, exact: bool):
 
 
 def check_names(pairs: list[tuple[str, str]], where: str = "notebook") -> None:
-    """Raises `ConfigError` where a model or a task is unknown."""
+    """Raises `ConfigError` where a model or a task is unknown, or a function gives no model."""
     for model, task in pairs:
-        find = plugins.find if plugins.is_plugin(model) else checkpoint
+        find = _check_own_model if plugins.is_plugin(model) else checkpoint
         for key, look_up, name in (("model", find, model), ("task", load_task, task)):
             try:
                 look_up(name)
             except (KeyError, ConfigError) as error:
                 raise ConfigError(f"{where}: {key}: {error.args[0]}") from None
+
+
+@lru_cache
+def _check_own_model(name: str) -> None:
+    """Makes the model once, so that nonsense is said before anything is computed."""
+    load_model(name)

@@ -63,6 +63,8 @@ def grid_of(out: Path) -> Grid:
 
 def find_notebook(name: str, where="notebooks") -> Path:
     """The source of the notebook called `name`, or lying at the path `name`; in a name of ours, after a dot comes what tells several executions of it apart."""
+    if not (isinstance(name, str) and name.isprintable() and len(name) <= 200):
+        raise ConfigError(f"{where}: notebooks: expected a name of a notebook or a path to one, got {name!r:.60}")
     if name.endswith(".ipynb"):
         source = Path(name).resolve()
     else:

@@ -7,8 +7,7 @@ import json
 import random
 from pathlib import Path
 
-from tqdm import tqdm
-
+from mtalign.config.bar import bar
 from mtalign.config.errors import ConfigError, in_one_line
 from mtalign.config.grid import Grid
 from mtalign.config.run import Run
@@ -138,7 +137,7 @@ def wrong_results(runs: list[Run], records: Records) -> dict[str, str]:
     from mtalign.runs.execute import execute
 
     wrong = {}
-    for run in tqdm(runs, desc="runs again", unit="run"):
+    for run in bar(runs, desc="runs again", unit="run"):
         try:
             record = records.read(run)
             again = {"run_id": run.run_id, "config": record["config"], **execute(run, records)} if record else None
