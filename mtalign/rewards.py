@@ -140,8 +140,8 @@ def entropy(prompts, completions=(), completion_ids=(), log_metric=None, **_) ->
 def entropy_token(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
     """Minus the mean entropy of the model at the completion's tokens, in nats.
 
-    After EM-RL-token of Agarwal et al. 2025 (arXiv 2505.15134, equation 4), which takes the sum (`entropy_token_sum`): with the mean a long
-    completion is not penalised for its length.
+    After EM-RL-token of Agarwal et al. 2025 (arXiv 2505.15134, equation 4), which takes the sum (`entropy_token_sum`):
+    with the mean a long completion is not penalised for its length.
     """
     _logps, entropies, mask = _token_statistics(prompts, completion_ids, log_metric)
     return (-(entropies * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)).tolist()
