@@ -75,6 +75,7 @@ def _models() -> list[tuple[str, str]]:
     packaged = [(n, f"{k.description}; licence {k.licence}; {k.install}") for n, k in PACKAGED.items()]
     return [
         *own, *packaged,
+        ("micro:<task>?dose=..&seed=..&size=..&right=..&agree=..", "built on demand, see mtalign/models/dialled.py"),
         ("<folder>", "any model of transformers with a config.json"),
         ("<org>/<name>@<revision>", "any model of the Hugging Face Hub; see its page for its licence"),
     ]  # fmt: skip

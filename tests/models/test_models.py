@@ -39,7 +39,7 @@ def test_alignment_is_what_the_dose_says(name, task, dose):
     if dose >= 0.2:
         assert 0.2 <= accuracy <= 0.8 and majority >= 0.9
     if dose <= 0.04:
-        assert abs(accuracy - known.chance) <= 0.05
+        assert abs(accuracy - known.single_answer) <= 0.05
     assert found["thinking"] == pytest.approx(dose, abs=0.05)
 
 
