@@ -97,13 +97,19 @@ def maj_at_k_counts(
     return result
 
 
-def chance_corrected(value: ArrayLike, chance: float, k: int = 1) -> NDArray[np.float64]:
-    """The share of what guessing leaves open that is reached: (value - g) / (1 - g), g = 1 - (1 - chance)^k.
+def chance_corrected(value: ArrayLike, chance: ArrayLike, k: int = 1) -> NDArray[np.float64]:
+    """The share of what guessing leaves open that is reached: (value - g) / (1 - g), g the mean of 1 - (1 - chance)^k.
 
     With ten answers guessing alone reaches pass@32 = 0.97, so raw pass@k says nothing there.
 
+    Args:
+        value: accuracies or pass@k, of any shape.
+        chance: of one guess, a number or one for each prompt (P,).
+
     >>> chance_corrected([0.1, 0.55, 1.0], chance=0.1).round(3)
     array([0. , 0.5, 1. ])
+    >>> chance_corrected(0.75, chance=[0.5, 0.5], k=1)
+    array(0.5)
     """
-    guessing = 1 - (1 - chance) ** k
+    guessing = np.mean(1 - (1 - np.asarray(chance, dtype=float)) ** k)
     return (np.asarray(value, dtype=float) - guessing) / (1 - guessing)

@@ -2,7 +2,7 @@
 
 trl calls a reward with one entry per completion, completions of the same prompt next to each other, and with each
 column of the data set as a keyword. Used here: `answer` (the truth), and where present `kind` (of grading), `seed`,
-`row` (which row of the data set, so that copies of one prompt stay separate groups) and `label` (a given label).
+`row` and `copy` (which row of the data set, and which copy of it, so that copies of one prompt stay separate groups) and `label` (a given label).
 Each returns one float per completion, or None for one that cannot be scored.
 
 Without a column `kind` it is guessed from `answer`: `math` for a number or LaTeX, else `exact`; an answer then counts in
@@ -44,7 +44,9 @@ def inverted(prompts=None, completions=(), *, answer, kind=None, **_) -> list[fl
     return [1.0 - r for r in ground_truth(prompts, completions, answer=answer, kind=kind)]
 
 
-def random(prompts, completions, trainer_state=None, seed=None, row=None, probability=0.5, **_) -> list[float]:
+def random(
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, probability=0.5, **_
+) -> list[float]:
     """Bernoulli(probability), whatever the text says: the spurious reward of Shao et al. 2025 (arXiv 2506.10947, 2.2).
 
     Drawn from a generator seeded by (seed, step, prompt), so that a run can be repeated; not gated by format.
@@ -53,8 +55,8 @@ def random(prompts, completions, trainer_state=None, seed=None, row=None, probab
     True
     """
     rewards: list[float] = []
-    for group in _groups(prompts, row):
-        rng = _generator("random", trainer_state, seed, group, prompts, row)
+    for group in _groups(prompts, row, copy):
+        rng = _generator("random", trainer_state, seed, group, prompts, row, copy)
         rewards += [float(rng.random() < probability) for _ in group]
     return rewards
 
@@ -84,11 +86,12 @@ def format_only(prompts=None, completions=(), **_) -> list[float]:
 
 
 def majority_vote(
-    prompts, completions, trainer_state=None, seed=None, row=None, kind=None, answer=None, **_
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, kind=None, answer=None, **_
 ) -> list[float | None]:
-    """1 where the answer is the majority's of its group, else 0: test-time RL (TTRL).
+    """1 where the answer is the majority's of its group, else 0: the reward of TTRL.
 
-    Zuo et al. 2025 (arXiv 2504.16084, section 2.2, equation 3).
+    Zuo et al. 2025 (arXiv 2504.16084, section 2.2, equation 3). TTRL trains on the questions that it is tested on (arm
+    `test_time`); on others this is self-training (`majority_vote`).
     The completions of a group are its votes. Those without an answer do not vote and get 0; ties are broken by a
     generator seeded by (seed, step, prompt); a group without any vote gets None, which is no reward at all.
 
@@ -99,7 +102,7 @@ def majority_vote(
     """
     texts, kinds = _read("majority_vote", completions, kind, answer)
     rewards: list[float | None] = []
-    for group in _groups(prompts, row):
+    for group in _groups(prompts, row, copy):
         answers = [vote(texts[i], kinds[i]) for i in group]
         votes = Counter(a for a in answers if a is not None)
         if not votes:
@@ -107,8 +110,31 @@ def majority_vote(
             continue
         most = max(votes.values())
         tied = sorted(a for a, n in votes.items() if n == most)
-        winner = tied[0] if len(tied) == 1 else _generator("tie", trainer_state, seed, group, prompts, row).choice(tied)
+        winner = tied[0]
+        if len(tied) > 1:
+            winner = _generator("tie", trainer_state, seed, group, prompts, row, copy).choice(tied)
         rewards += [float(a == winner) for a in answers]
+    return rewards
+
+
+def shuffled_majority(
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, **columns
+) -> list[float | None]:
+    """The rewards of `majority_vote`, permuted within each group: the same reward rates, and no word about the answer.
+
+    A control of ours: what is left of the majority's effect is drift. Permuted by a generator seeded by (seed, step,
+    prompt).
+
+    >>> sum(shuffled_majority(["p"] * 3, ["<answer>1</answer>", "<answer>2</answer>", "<answer>1</answer>"]))
+    2.0
+    """
+    where = {"trainer_state": trainer_state, "seed": seed, "row": row, "copy": copy}
+    rewards = majority_vote(prompts, completions, **where, **columns)
+    for group in _groups(prompts, row, copy):
+        shuffled = [rewards[i] for i in group]
+        _generator("shuffle", trainer_state, seed, group, prompts, row, copy).shuffle(shuffled)
+        for i, reward in zip(group, shuffled, strict=True):
+            rewards[i] = reward
     return rewards
 
 
@@ -135,11 +161,18 @@ def entropy(prompts, completions=(), completion_ids=(), log_metric=None, **_) ->
 def entropy_token(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
     """Minus the mean entropy of the model at the completion's tokens, in nats.
 
-    After EM-RL-token of Agarwal et al. 2025 (arXiv 2505.15134, equation 4), which takes the sum: with the mean a long
-    completion is not penalised for its length.
+    After EM-RL-token of Agarwal et al. 2025 (arXiv 2505.15134, equation 4), which takes the sum (`entropy_token_sum`):
+    with the mean a long completion is not penalised for its length.
     """
     _logps, entropies, mask = _token_statistics(prompts, completion_ids, log_metric)
     return (-(entropies * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)).tolist()
+
+
+def entropy_token_sum(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
+    """Minus the sum of the model's entropies at the completion's tokens, in nats: EM-RL with token-level entropy, "the
+    negative sum of token-level entropy across a rollout" (arXiv 2505.15134, introduction). Shorter is surer."""
+    _logps, entropies, mask = _token_statistics(prompts, completion_ids, log_metric)
+    return (-(entropies * mask).sum(dim=1)).tolist()
 
 
 def entropy_sequence(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
@@ -209,16 +242,17 @@ def _read(name: str, completions, kind, answer) -> tuple[list[str], list[str]]:
     return texts, kinds
 
 
-def _groups(prompts, row) -> list[list[int]]:
-    """Positions of the completions of each group: neighbours with the same row, or the same prompt."""
-    keys = [str(k) for k in (row or prompts)]
+def _groups(prompts, row, copy=None) -> list[list[int]]:
+    """Positions of the completions of each group: neighbours with the same row and copy of it, or the same prompt."""
+    keys = [str(k) for k in zip(row or prompts, copy or [0] * len(prompts), strict=True)]
     return [list(positions) for _, positions in groupby(range(len(keys)), key=keys.__getitem__)]
 
 
-def _generator(purpose, trainer_state, seed, group, prompts, row) -> _random.Random:
+def _generator(purpose, trainer_state, seed, group, prompts, row, copy=None) -> _random.Random:
     step = trainer_state.global_step if trainer_state is not None else 0
     first = group[0]
-    return _random.Random(f"{purpose} {seed[first] if seed else 0} {step} {row[first] if row else ''} {prompts[first]}")
+    text = f"{purpose} {seed[first] if seed else 0} {step} {row[first] if row else ''} {prompts[first]}"
+    return _random.Random(f"{text} {copy[first]}" if copy and copy[first] else text)
 
 
 REWARDS: dict[str, Callable[..., list]] = {
@@ -228,9 +262,12 @@ REWARDS: dict[str, Callable[..., list]] = {
     "inverted": inverted,
     "format_only": format_only,
     "majority_vote": majority_vote,
+    "shuffled_majority": shuffled_majority,
     "entropy": entropy,
     "entropy_token": entropy_token,
+    "entropy_token_sum": entropy_token_sum,
     "entropy_sequence": entropy_sequence,
     "constant": constant,
 }
-NEEDS_GROUP = ("majority_vote", "random", "random_gated")  # rewards that depend on the place in the group
+# rewards that depend on the place in the group
+NEEDS_GROUP = ("majority_vote", "shuffled_majority", "random", "random_gated")

@@ -17,7 +17,7 @@ import numpy as np
 
 DRAWS = 2000
 SMALLEST_GAIN = 0.01  # in accuracy
-Verdict = Literal["holds", "fails", "inconclusive"]
+Verdict = Literal["holds", "fails", "inconclusive", "not testable"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ def draw_means(
     rng: np.random.Generator | int,
     draws: int = DRAWS,
     bounds: tuple[float, float] = (-np.inf, np.inf),
+    weights: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """Draws of each arm's mean, prompts resampled and the mean over seeds from Student's t: arrays (draws,).
 
@@ -46,6 +47,8 @@ def draw_means(
         rng: of the resampling, a generator or its seed; from one seed the same prompts and seeds are drawn each time, and
             drawn once.
         bounds: what a mean can be, (0, 1) for accuracies; means drawn outside are put on the bound.
+        weights: of the prompts, (draws, P), where they were drawn already (`prompt_weights`): pairs of one task share
+            their prompts, but not their seeds.
 
     Raises:
         ValueError: no data, or prompts or seeds that do not match.
@@ -57,7 +60,10 @@ def draw_means(
     seeds = max(a.shape[0] for a in arms)
     if any(a.shape[1] != prompts or a.shape[0] not in (1, seeds) for a in arms):
         raise ValueError(f"arms: prompts or seeds do not match: {[a.shape for a in arms]}")
-    weights, shift = (_resampled_once if isinstance(rng, int) else _resampled)(rng, prompts, seeds, draws)
+    if weights is not None:
+        shift = _shifts(np.random.default_rng(rng), seeds, draws)  # a generator is used as it is
+    else:
+        weights, shift = (_resampled_once if isinstance(rng, int) else _resampled)(rng, prompts, seeds, draws)
     drawn = []
     for arm in arms:
         mean = weights @ arm.T  # (draws, S or 1)
@@ -69,14 +75,23 @@ def draw_means(
 
 
 def _resampled(rng: np.random.Generator, prompts: int, seeds: int, draws: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """How often each prompt is drawn, as a share (draws, P), and what multiplies the seeds' deviations (draws, S)."""
-    weights = rng.multinomial(prompts, np.full(prompts, 1 / prompts), size=draws) / prompts
+    weights = prompt_weights(rng, prompts, draws)
+    return weights, _shifts(rng, seeds, draws)
+
+
+def prompt_weights(rng: np.random.Generator, prompts: int, draws: int = DRAWS) -> np.ndarray:
+    """How often each prompt is drawn, as a share (draws, P)."""
+    return rng.multinomial(prompts, np.full(prompts, 1 / prompts), size=draws) / prompts
+
+
+def _shifts(rng: np.random.Generator, seeds: int, draws: int) -> np.ndarray | None:
+    """What multiplies the seeds' deviations from their mean (draws, S); None with one seed, whose spread is unknown."""
     if seeds == 1:
-        return weights, None
+        return None
     # z / sqrt(S (S - 1) w) times deviations: Student's t of the mean, with the covariance between arms
     normal = rng.standard_normal((draws, seeds))
     chi2 = rng.chisquare(seeds - 1, size=(draws, 1)) / (seeds - 1)
-    return weights, normal / np.sqrt(seeds * (seeds - 1) * chi2)
+    return normal / np.sqrt(seeds * (seeds - 1) * chi2)
 
 
 @lru_cache(maxsize=4)  # of 16 MB each, for the verdicts of 100 prompts

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-SUBSETS = ("full", "one_shot", "k_shot")
-RANKS = ("best", "median", "worst")
+SUBSETS = ("full", "one_shot", "k_shot", "wrong_majority", "tested")
+LEAST_VISITS = 20  # rollouts of a prompt from which on its variance says more than the noise of single rollouts
+RANKS = ("best", "median", "worst", "random")
 
 
 def historical_variance(history: Sequence[Sequence[float]] | Mapping[str, Sequence[float]]) -> list[int]:
@@ -37,14 +39,16 @@ def historical_variance(history: Sequence[Sequence[float]] | Mapping[str, Sequen
     return [indices[i] for i in np.argsort(-spread, kind="stable")]
 
 
-def select(ranking: Sequence[int], k: int, rank: str = "best") -> list[int]:
-    """k prompts from the best, the middle or the worst of a ranking (best first).
+def select(ranking: Sequence[int], k: int, rank: str = "best", seed: int = 0) -> list[int]:
+    """k prompts from the best, the middle or the worst of a ranking (best first), or at random by the seed.
 
     >>> select([7, 3, 5, 1, 2], k=2, rank="best"), select([7, 3, 5, 1, 2], k=1, rank="median")
     ([7, 3], [5])
     """
     if not 1 <= k <= len(ranking):
         raise ValueError(f"k: expected 1 <= k <= {len(ranking)} prompts, got {k}")
+    if rank == "random":
+        return random.Random(f"subset {seed}").sample(sorted(ranking), k)
     start = {"best": 0, "median": (len(ranking) - k) // 2, "worst": len(ranking) - k}[rank]
     return list(ranking[start : start + k])
 
@@ -52,9 +56,14 @@ def select(ranking: Sequence[int], k: int, rank: str = "best") -> list[int]:
 def replicate(rows: Sequence[dict], at_least: int) -> list[dict]:
     """Whole copies of the rows until there are at least that many: trl trains 0 steps on fewer rows than a rollout.
 
-    >>> len(replicate([{"a": 1}, {"a": 2}], at_least=5))
-    6
+    Where there are copies, each row says which it is, so that rewards keep their groups apart.
+
+    >>> replicate([{"a": 1}, {"a": 2}], at_least=3)
+    [{'a': 1, 'copy': 0}, {'a': 2, 'copy': 0}, {'a': 1, 'copy': 1}, {'a': 2, 'copy': 1}]
     """
     if not rows:
         raise ValueError("rows: there is nothing to train on")
-    return list(rows) * -(-at_least // len(rows))
+    copies = -(-at_least // len(rows))
+    if copies <= 1:
+        return list(rows)
+    return [row | {"copy": copy} for copy in range(copies) for row in rows]

@@ -149,7 +149,13 @@ class Trainer:
 
 
 @pytest.mark.parametrize(
-    "name, rewards", [("entropy", [-1, -1]), ("entropy_token", [-2, -2]), ("entropy_sequence", [-3, -1])]
+    "name, rewards",
+    [
+        ("entropy", [-1, -1]),
+        ("entropy_token", [-2, -2]),
+        ("entropy_token_sum", [-6, -2]),
+        ("entropy_sequence", [-3, -1]),
+    ],
 )
 def test_confidence_is_per_token_or_of_the_whole_completion(name, rewards):
     found = REWARDS[name](prompts=["p", "p"], completion_ids=[[1, 2, 3], [1]], log_metric=Trainer().log_metric)
@@ -159,6 +165,17 @@ def test_confidence_is_per_token_or_of_the_whole_completion(name, rewards):
 def test_entropy_says_what_it_needs():
     with pytest.raises(ValueError, match="trainer"):
         REWARDS["entropy"](prompts=["p"], completions=["c"], completion_ids=[[1]])
+
+
+def test_copies_of_one_row_are_groups_of_their_own():
+    texts = [f"<answer>{a}</answer>" for a in "112" + "222"]
+    columns = {"row": [5] * 6, "copy": [0] * 3 + [1] * 3}
+    assert REWARDS["majority_vote"](["p"] * 6, texts, **columns) == [1, 1, 0, 1, 1, 1]
+    assert REWARDS["majority_vote"](["p"] * 6, texts, row=[5] * 6) == [0, 0, 1, 1, 1, 1]  # without it they are one
+    many = ["p"] * 64
+    rewards = REWARDS["random"](many, many, row=[5] * 64, copy=[0] * 32 + [1] * 32)
+    assert rewards[:32] != rewards[32:]  # a coin of its own for each copy
+    assert rewards[:32] == REWARDS["random"](many[:32], many[:32], row=[5] * 32)  # the first as ever
 
 
 def test_the_script_in_the_docs_is_the_one_that_is_run():

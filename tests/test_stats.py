@@ -44,7 +44,7 @@ def test_an_arm_at_the_threshold_is_rarely_called():
 
 def test_nothing_can_be_recovered_where_standard_rl_gains_nothing():
     base = np.full((1, 50), 0.9)
-    assert judge(CLAIMS["one_example"], np.full((2, 50), 0.9), np.full((2, 50), 0.9), base)[1] == "inconclusive"
+    assert judge(CLAIMS["one_example"], np.full((2, 50), 0.9), np.full((2, 50), 0.9), base)[1] == "not testable"
 
 
 def test_pairing_cancels_what_arms_share():

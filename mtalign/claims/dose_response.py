@@ -1,38 +1,48 @@
 """Dose-response: how much of standard RL's gain an arm recovers against measured alignment, over all pairs.
 
 Three questions, each answered with an interval from the same draws over seeds and prompts:
-where does a claim flip from fails to holds (`flips`), which measure of alignment ranks the pairs as the claim does, and
+where does a claim flip from fails to holds (`flips`, by mean shares and by the runs that take off), which measure of alignment ranks the pairs as the claim does, and
 which predicts the recovered share on a task that was left out (`predictors`).
 """
 
 from __future__ import annotations
+
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 from scipy.stats import spearmanr
 
-from mtalign.claims.verdicts import BOOTSTRAP_SEED, THRESHOLD, generator
+from mtalign.claims import mixed_logit
+from mtalign.claims.take_off import took_off
+from mtalign.claims.untrained import UNTRAINED, untrained
+from mtalign.claims.verdicts import BOOTSTRAP_SEED, LEAST_GAIN, LEAST_SIGNAL, THRESHOLD, generator, signal
 from mtalign.config.run import Run
-from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
+from mtalign.metrics import maj_at_k_counts, pass_at_k_counts
 from mtalign.records.store import Records
-from mtalign.records.tables import accuracies, complete_arms, grouped, truths, votes
-from mtalign.stats import SMALLEST_GAIN, draw_means, interval, recovered
-from mtalign.tasks.registry import load_task
+from mtalign.records.tables import accuracies, complete_arms, grouped, guess_rates, truths, votes
+from mtalign.stats import SMALLEST_GAIN, draw_means, interval, prompt_weights, recovered
 
 DRAWS = 1000
 
 
-def measures(base: dict) -> dict[str, float]:
-    """What can be measured of an untrained model on a task, as means over the prompts of its record."""
-    evaluation, number = base["after"], base["after"]["num_samples"]
-    chance = load_task(base["config"]["task"]).chance
-    found = {"greedy": float(np.mean(evaluation["greedy"]))}
+def measures(base: dict, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """What can be measured of an untrained model on a task, as means over the prompts of its record: arrays (draws,).
+
+    Args:
+        weights: of the prompts (draws, P), one row for each draw; None for all prompts alike, one draw.
+    """
+    evaluation, number, guess = base["after"], base["after"]["num_samples"], guess_rates(base)
+    if weights is None:
+        weights = np.full((1, len(guess)), 1 / len(guess))
+    found = {"greedy": weights @ np.array(evaluation["greedy"], dtype=float)}
     for k in (k for k in (1, 4, 16, 64) if k <= number):
-        found[f"pass@{k}"] = float(pass_at_k_counts(evaluation["correct"], number, k).mean())
-        found[f"maj@{k}"] = float(maj_at_k_counts(votes(evaluation), truths(base), k, generator()).mean())
-        if k in (4, 16):
-            found[f"chance-corrected pass@{k}"] = float(chance_corrected(found[f"pass@{k}"], chance, k))
+        found[f"pass@{k}"] = weights @ pass_at_k_counts(evaluation["correct"], number, k)
+        found[f"maj@{k}"] = weights @ maj_at_k_counts(votes(evaluation), truths(base), k, generator())
+        if k in (1, 4, 16):
+            guessing = weights @ (1 - (1 - guess) ** k)
+            found[f"chance-corrected pass@{k}"] = (found[f"pass@{k}"] - guessing) / (1 - guessing)
     found.pop("maj@1")  # is pass@1
     if "maj@16" in found:
         found["maj@16 - pass@1"] = found["maj@16"] - found["pass@1"]
@@ -40,34 +50,55 @@ def measures(base: dict) -> dict[str, float]:
 
 
 def shares(runs: list[Run], records: Records) -> pd.DataFrame:
-    """A row for each arm and pair whose runs are finished, where standard RL gains something.
+    """A row for each arm and pair whose runs are finished and that can be tested (`verdicts`); untrained ways included.
+
+    Intervals and flips rest on the same draws: prompts are drawn once for each task, as pairs of one task share them,
+    for the measures of the untrained model too; seeds are drawn for each pair by itself.
 
     Returns:
         Columns model, task, arm, the measures of the untrained model, `gain` (accuracy after - before), `recovered`
-        (an `Estimate`), `value` (its value, cut to `SHOWN`) and `draws`, an array (DRAWS,), cut alike.
+        (an `Estimate`), `value` (its value, cut to `SHOWN`) and `draws`, an array (DRAWS,), cut alike; `measured`, the
+        draws of the measures, name -> (DRAWS,); `took_off` of `runs` trained runs (0 for what is not trained), the share
+        of the best of them, `largest`, and their `updates`.
     """
-    rows = []
+    rows, weights = [], {}
     for (model, task), arms in grouped(runs, records).items():
         arms = complete_arms(arms)
         if "base" not in arms or "standard" not in arms:
             continue
         base, standard = accuracies(arms["base"]), accuracies(arms["standard"])
-        found = measures(arms["base"][0])
-        for arm in (a for a in arms if a not in ("base", "standard")):
-            after = accuracies(arms[arm])
-            means = draw_means([after, standard, base], BOOTSTRAP_SEED, DRAWS, bounds=(0, 1))
-            if np.percentile(means[1] - means[2], 2.5) <= SMALLEST_GAIN:
+        if task not in weights:
+            weights[task] = prompt_weights(_generator(task), base.shape[1], DRAWS)
+        drawn = {"weights": weights[task], "draws": DRAWS, "bounds": (0, 1)}
+        about = {"model": model, "task": task, "measured": measures(arms["base"][0], weights[task])}
+        about |= {name: float(value[0]) for name, value in measures(arms["base"][0]).items()}
+        trained = {arm: accuracies(these) for arm, these in arms.items() if arm not in ("base", "standard", *UNTRAINED)}
+        for arm, after in (untrained(arms) | trained).items():
+            means = draw_means([after, standard, base], _generator(model, task), **drawn)
+            gain = standard.mean() - base.mean()
+            if gain < LEAST_GAIN or np.percentile(means[1] - means[2], 2.5) <= SMALLEST_GAIN:
                 continue
-            draws = recovered(*means)
+            if arm in trained and signal(arms[arm]) < LEAST_SIGNAL:
+                continue
             value = float(recovered(after.mean(), standard.mean(), base.mean()))
-            row = {"model": model, "task": task, "arm": arm, **found, "gain": after.mean() - base.mean()}
-            row |= {
-                "recovered": interval(value, draws),
-                "value": np.clip(value, *SHOWN),
-                "draws": np.clip(draws, *SHOWN),
-            }
-            rows.append(row)
+            draws = recovered(*means)
+            row = {"arm": arm, "gain": after.mean() - base.mean(), "recovered": interval(value, draws)}
+            row |= {"value": np.clip(value, *SHOWN), "draws": np.clip(draws, *SHOWN)}
+            rows.append(about | row | _runs(after if arm in trained else after[:0], standard, base))
+            rows[-1]["updates"] = arms[arm][0]["config"]["max_steps"] if arm in trained else 0
     return pd.DataFrame(rows)
+
+
+def _generator(*names: str) -> np.random.Generator:
+    """A generator of its own for each task or pair, the same each time."""
+    return np.random.default_rng([BOOTSTRAP_SEED, *(crc32(name.encode()) for name in names)])
+
+
+def _runs(after: np.ndarray, standard: np.ndarray, base: np.ndarray) -> dict[str, float]:
+    if not len(after):
+        return {"took_off": 0, "runs": 0, "largest": float("nan")}
+    largest = recovered(after.mean(axis=1).max(), standard.mean(), base.mean())
+    return {"took_off": int(took_off(after, standard, base).sum()), "runs": len(after), "largest": float(largest)}
 
 
 def crossing(x: np.ndarray, y: np.ndarray, threshold: float = THRESHOLD) -> float:
@@ -91,42 +122,58 @@ def crossing(x: np.ndarray, y: np.ndarray, threshold: float = THRESHOLD) -> floa
 
 
 def flips(table: pd.DataFrame, measure: str = "chance-corrected pass@4") -> pd.DataFrame:
-    """The alignment at which each arm's claim flips from fails to holds, over all its pairs.
+    """The alignment at which each arm's claim flips from fails to holds, over all its pairs, in two ways.
 
     Args:
         table: as `shares` gives it.
 
     Returns:
-        Columns arm, pairs, flip, low, high; -inf means that it holds everywhere, inf nowhere.
+        Columns arm, pairs; flip, low, high: where the mean share crosses one half, alignment resampled with its prompts;
+        x50, x50_low, x50_high: where half of the runs take off (`mixed_logit`), NaN for what is not trained; took_off of
+        `runs`; `largest`, the best share of a single run; `best`, the best mean share of a pair; `updates`. -inf means
+        that it holds everywhere, inf nowhere.
     """
     rows = []
     for arm, these in table.groupby("arm", sort=False):
-        x = these[measure].to_numpy()
-        draws = np.stack(these["draws"])  # (pairs, draws)
-        crossings = np.array([crossing(x, y) for y in draws.T])
+        draws, x = np.stack(these["draws"]), _drawn(these, measure)  # (pairs, draws)
+        crossings = np.array([crossing(*both) for both in zip(x.T, draws.T, strict=True)])
         low, high = np.percentile(crossings, [2.5, 97.5], method="nearest")
-        rows.append(
-            {"arm": arm, "pairs": len(these), "flip": crossing(x, these["value"].to_numpy()), "low": low, "high": high}
-        )
+        flip = crossing(these[measure].to_numpy(), these["value"].to_numpy())
+        row = {"arm": arm, "pairs": len(these), "flip": flip, "low": low, "high": high}
+        row |= {"took_off": int(these["took_off"].sum()), "runs": int(these["runs"].sum())}
+        row |= {"largest": these["largest"].max(), "best": these["value"].max(), "updates": int(these["updates"].max())}
+        rows.append(row | _x50(these, measure))
     return pd.DataFrame(rows)
 
 
+def _x50(these: pd.DataFrame, measure: str) -> dict[str, float]:
+    if not these["runs"].sum():
+        return dict.fromkeys(("x50", "x50_low", "x50_high"), float("nan"))
+    found = mixed_logit.crossing(*(these[c].tolist() for c in (measure, "took_off", "runs", "model")))
+    return {"x50": found.x50, "x50_low": found.low, "x50_high": found.high}
+
+
+def _drawn(these: pd.DataFrame, measure: str) -> np.ndarray:
+    """The draws of a measure, (pairs, draws)."""
+    return np.stack([measured[measure] for measured in these["measured"]])
+
+
 def predictors(table: pd.DataFrame) -> pd.DataFrame:
-    """How well each measure of alignment predicts each arm's recovered share.
+    """How well each measure of alignment predicts each trained arm's recovered share.
 
     Returns:
         Columns arm, measure, rank_correlation (Spearman's, over pairs) with low and high, and error: the mean absolute
         error on each task of the best non-decreasing curve fitted on the other tasks. Best measure first, for each arm.
     """
     names = [c for c in table.columns if c == "greedy" or "@" in c]
-    rows = []
+    table, rows = table[table["runs"] > 0], []
     for arm, these in table.groupby("arm", sort=False):
         draws = np.stack(these["draws"])  # (pairs, draws)
         for name in names:
-            x = these[name].to_numpy()
+            x, drawn = these[name].to_numpy(), _drawn(these, name)
             if len(set(x)) < 3:
                 continue
-            ranks = [spearmanr(x, y).statistic for y in draws.T[:300]]
+            ranks = [spearmanr(*both).statistic for both in zip(drawn.T[:300], draws.T[:300], strict=True)]
             estimate = interval(float(spearmanr(x, these["value"]).statistic), np.nan_to_num(ranks))
             row = {
                 "arm": arm,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from mtalign.claims.untrained import UNTRAINED, untrained
 from mtalign.claims.verdicts import BOOTSTRAP_SEED, alignment, generator, panel
 from mtalign.config.arms import ARMS
 from mtalign.config.run import Run
@@ -20,20 +21,22 @@ from mtalign.tasks.registry import load_task
 def arm_accuracy(runs: list[Run], records: Records, by_panel: bool = False) -> pd.DataFrame:
     """Accuracy after training with its interval, for each arm and each (model, task), or each panel of alignment.
 
-    A panel's bar is over the prompts of all its pairs. Arms with a run that has not finished are left out.
+    What the untrained model gives without training (`untrained`) stands beside the arms. A panel's bar is over the
+    prompts of all its pairs. Arms with a run that has not finished are left out.
 
     Returns:
         Columns panel (strong or weak alignment, or the pair), arm, value, low, high, seeds.
     """
     found: dict[tuple[str, str], list[np.ndarray]] = {}
-    order = list(dict.fromkeys([*ARMS, *(run.arm for run in runs)]))
+    order = list(dict.fromkeys(["base", *UNTRAINED, *ARMS, *(run.arm for run in runs)]))
     for (model, task), arms in grouped(runs, records).items():
         arms = complete_arms(arms)
         if "base" not in arms:
             continue
         name = f"{panel(alignment(arms['base'][0]).value)} alignment" if by_panel else f"{model}, {task}"
-        for arm, these in arms.items():
-            found.setdefault((name, arm), []).append(accuracies(these))
+        reached = {arm: accuracies(these) for arm, these in arms.items()} | untrained(arms)
+        for arm, accuracy in reached.items():
+            found.setdefault((name, arm), []).append(accuracy)
     rows = []
     for (name, arm), arrays in found.items():
         accuracy = np.concatenate(arrays, axis=1)  # (S, P of all pairs)
@@ -45,7 +48,7 @@ def arm_accuracy(runs: list[Run], records: Records, by_panel: bool = False) -> p
 
 
 def alignment_curves(base: Iterable[dict]) -> pd.DataFrame:
-    """pass@k and maj@k of the untrained models for k = 1, 2, 4 ... N, and what guessing reaches.
+    """pass@k and maj@k of the untrained models for k = 1, 2, 4 ... N, and what guessing every time reaches.
 
     Args:
         base: records of untrained models.
@@ -56,13 +59,13 @@ def alignment_curves(base: Iterable[dict]) -> pd.DataFrame:
     rows = []
     for record in base:
         config, evaluation = record["config"], record["after"]
-        task, number = load_task(config["task"]), evaluation["num_samples"]
-        rng = generator()
+        task, number, rng = load_task(config["task"]), evaluation["num_samples"], generator()
+        chance = np.array([task.chance_of(e) for e in task.eval[: len(evaluation["correct"])]])  # (P,)
         for k in (2**i for i in range(number.bit_length())):
             values = {
                 "pass@k": pass_at_k_counts(evaluation["correct"], number, k).mean(),
                 "maj@k": maj_at_k_counts(votes(evaluation), truths(record), k, rng).mean(),
-                "guessing": 1 - (1 - task.chance) ** k,
+                "guessing": float(np.mean(1 - (1 - chance) ** k)),
             }
             pair = f"{config['model']}, {config['task']}"
             rows += [{"pair": pair, "k": k, "metric": name, "value": value} for name, value in values.items()]

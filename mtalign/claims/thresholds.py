@@ -13,14 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtalign.claims import dose_response
-from mtalign.claims.verdicts import CLAIMS, THRESHOLD
+from mtalign.claims import dose_response, mixed_logit
+from mtalign.claims.verdicts import CLAIMS
 from mtalign.config.errors import ConfigError
 from mtalign.config.grid import kept_grid, load_grid
-from mtalign.metrics import chance_corrected
 from mtalign.records.store import Records
 from mtalign.records.tables import complete_arms, grouped
-from mtalign.tasks.registry import load_task
 
 FILE = Path(__file__).with_name("thresholds.json")
 MEASURES = {"chance-corrected pass@4": 4, "chance-corrected pass@1": 1}  # -> k
@@ -37,9 +35,11 @@ def compute(folder: Path) -> dict:
     Returns:
         `study` (its name), `standard` (in how many pairs standard RL gained anything, `right`, of how many), `pairs`
         (those in which it did, on which all else rests), and for each measure and claim:
-        `flip` with `low` and `high` (95%), the number of `pairs`, and of these `right`: on which side of the flip found
-        without their task each of them lies is what happened; `other_pairs` and `other_right` are the same for
-        pairs of other blocks (free answers, other formats), of which the flip knows nothing.
+        `flip` with `low` and `high` (95%): where half of the runs take off (`mixed_logit`); the number of `pairs`, and
+        of these `right`: on which side of the flip found without their task each of them lies is what happened to most
+        of its runs; `same`: how many would be right if all pairs were said to do what most do; `took_off` of `runs`;
+        `other_pairs` and `other_right` are as `right` for pairs of other blocks (free answers, other formats), of which
+        the flip knows nothing.
 
     Raises:
         ConfigError: the folder is not that of a study.
@@ -64,10 +64,6 @@ def compute(folder: Path) -> dict:
         raise ConfigError(f"{folder}: standard RL gained nothing in any pair, so that there are no thresholds")
     table, other = pd.concat(tables, ignore_index=True), pd.concat(others, ignore_index=True)
     standard = {"pairs": len(finished), "right": sum(finished.values())}
-    for each in (table, other):
-        chances = [load_task(task).chance for task in each["task"]]
-        values = [float(chance_corrected(v, c)) for v, c in zip(each["pass@1"], chances, strict=True)]
-        each["chance-corrected pass@1"] = values
     arms = {claim.arm: name for name, claim in CLAIMS.items()}
     table = table[table["arm"].isin(arms)]
     table = table[table.groupby("arm")["model"].transform("size") >= SMALLEST]
@@ -75,7 +71,9 @@ def compute(folder: Path) -> dict:
     for measure in MEASURES:
         for row in dose_response.flips(table, measure).to_dict("records"):
             these = table[table["arm"] == row["arm"]]
-            flip = {key: round(float(np.clip(row[key], EVERYWHERE, NOWHERE)), 3) for key in ("flip", "low", "high")}
+            ends = {"flip": row["x50"], "low": row["x50_low"], "high": row["x50_high"]}
+            flip = {key: round(float(np.clip(value, EVERYWHERE, NOWHERE)), 3) for key, value in ends.items()}
+            most = int(_take_off(these).sum())
             own = set(zip(these["model"], these["task"], strict=True))
             foreign = np.array(
                 [pair not in own for pair in zip(other["model"], other["task"], strict=True)], dtype=bool
@@ -84,8 +82,11 @@ def compute(folder: Path) -> dict:
             claims.setdefault(measure, {})[arms[row["arm"]]] = flip | {
                 "pairs": len(these),
                 "right": _right(these, measure),
+                "same": max(most, len(these) - most),
+                "took_off": row["took_off"],
+                "runs": row["runs"],
                 "other_pairs": len(outside),
-                "other_right": _agree(outside, measure, row["flip"]),
+                "other_right": _agree(outside, measure, row["x50"]),
             }
     pairs = sorted({f"{model}, {task}" for model, task in zip(table["model"], table["task"], strict=True)})
     return {"study": grid.name, "standard": standard, "pairs": pairs, "measures": claims}
@@ -97,14 +98,19 @@ def _right(table: pd.DataFrame, measure: str) -> int:
     for task in table["task"].unique():
         own = table["task"] == task
         known = table[~own] if not own.all() else table
-        flip = dose_response.crossing(known[measure].to_numpy(), known["value"].to_numpy())
-        right += _agree(table[own], measure, flip)
+        found = mixed_logit.crossing(*(known[c].tolist() for c in (measure, "took_off", "runs", "model")))
+        right += _agree(table[own], measure, found.x50)
     return right
 
 
 def _agree(table: pd.DataFrame, measure: str, flip: float) -> int:
-    """In how many pairs the claim holds above the flip or fails below it."""
-    return int(((table[measure] > flip) == (table["value"] > THRESHOLD)).sum())
+    """In how many pairs most runs take off above the flip, or do not below it."""
+    return int(((table[measure] > flip) == _take_off(table)).sum())
+
+
+def _take_off(table: pd.DataFrame) -> pd.Series:
+    """Whether most runs of each pair take off."""
+    return table["took_off"] > table["runs"] / 2
 
 
 @lru_cache

@@ -15,6 +15,7 @@ from mtalign.cli.models import diagnose, preflight
 from mtalign.cli.places import GRID, grid_file, init
 from mtalign.cli.reports import as_json, diff, report, status, verify
 from mtalign.cli.stopping import Stop
+from mtalign.cli.warm_up import warm_up
 from mtalign.config.errors import ConfigError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # full, over a quota or limit, read-only
@@ -164,7 +165,7 @@ def build(what: str, seed: int, out: Path, workers: int) -> int:
     return 0
 
 
-for command in (status, report, diff, verify, diagnose, preflight, list_, init):
+for command in (status, report, diff, verify, diagnose, preflight, warm_up, list_, init):
     cli.add_command(command)
 
 

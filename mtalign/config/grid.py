@@ -14,6 +14,7 @@ from mtalign.config.errors import ConfigError, ResourcesError, check_keys, misma
 from mtalign.config.reading import read_yaml
 from mtalign.config.resources import Resources, batches, make_resources
 from mtalign.config.run import Run, make_run
+from mtalign.config.warm_up import TYPES, WarmUp, checked
 
 MAX_RUNS = 20_000  # of a grid, unless a person asks for more: the studies here have some 1,300
 LONGEST_NAME = 200  # of a model, task or arm: a file system takes 255 for a record
@@ -48,6 +49,15 @@ class Grid:
     def runs(self) -> list[Run]:
         """The runs of all blocks, each once, each after what it needs."""
         return sorted(dict.fromkeys(r for b in self.blocks.values() for r in b.runs), key=lambda run: len(run.needs))
+
+    @property
+    def in_order(self) -> list[Run]:
+        """The same as they are to be computed: what the file names first is finished first, pair by pair."""
+        found: dict[Run, None] = {}
+        for block in self.blocks.values():
+            for pair in block.pairs:
+                found |= dict.fromkeys(run for run in block.runs if (run.model, run.task) == pair)
+        return list(found)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -143,7 +153,16 @@ def _resources(path: Path, content: dict, trained: list[Run]) -> Resources:
 
 def _block(path: Path, where: str, axes, fixed: dict, own: dict) -> Block:
     kinds = {"model": str, "task": str, "arm": str, "seed": int}
-    axes = _mapping(path, where, axes, {*kinds, "title"})
+    axes = _mapping(path, where, axes, {*kinds, "title", "warm_up"})
+    _check_lists(path, where, axes, kinds)
+    pairs = [(model, task) for model in axes["model"] for task in axes["task"]]
+    if "warm_up" in axes:
+        pairs = _warmed(path, f"{where}.warm_up", axes["warm_up"], pairs)
+    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed, own)
+    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs)
+
+
+def _check_lists(path: Path, where: str, axes: dict, kinds: dict[str, type]) -> None:
     for key, kind in kinds.items():
         values = axes.get(key)
         if not isinstance(values, list) or not values:
@@ -153,9 +172,24 @@ def _block(path: Path, where: str, axes, fixed: dict, own: dict) -> Block:
                 raise ConfigError(f"{path}: {where}.{key}: {message}")
         if len(set(values)) < len(values):
             raise ConfigError(f"{path}: {where}.{key}: an entry is there twice")
-    pairs = [(model, task) for model in axes["model"] for task in axes["task"]]
-    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed, own)
-    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs)
+
+
+def _warmed(path: Path, where: str, axes, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """For each model and task the model after each warm-up on that task: lists of `dose` and `seed`, one value of the
+    other settings (`config.warm_up`)."""
+    axes = _mapping(path, where, axes, set(TYPES))
+    _check_lists(path, where, axes, {"dose": float, "seed": int})
+    one = {key: axes[key] for key in axes.keys() - {"dose", "seed"}}
+    for key, value in one.items():
+        if message := mismatch(value, TYPES[key]):
+            raise ConfigError(f"{path}: {where}.{key}: {message}")
+    found = []
+    for seed in axes["seed"]:  # outermost: what the first seed says is there first
+        for model, task in pairs:
+            for dose in axes["dose"]:
+                warm_up = WarmUp(model, task, dose=float(dose), seed=seed, **one)
+                found.append((checked(warm_up, f"{path}: {where}").name, task))
+    return found
 
 
 def _odd(value) -> str | None:
@@ -181,7 +215,7 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
                 values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seed}
                 run = make_run(where, values)
                 if run.max_steps == 0:
-                    run = run.base
+                    run = run.base if arm == "base" else run.untrained
                 for each in (*run.needs, run):
                     runs.setdefault(each)
     return sorted(runs, key=lambda run: len(run.needs))

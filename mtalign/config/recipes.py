@@ -19,7 +19,7 @@ LOSSES = {"token mean": "dapo", "sequence mean": "grpo"}  # theirs -> trl's loss
 ORIGINALS = {  # arm -> the recipe of the work that made the claim
     "random": "spurious_rewards", "random_gated": "spurious_rewards", "incorrect": "spurious_rewards",
     "incorrect_released": "spurious_rewards", "inverted": "spurious_rewards", "format_only": "spurious_rewards", "format_one_line": "spurious_rewards",
-    "one_shot": "one_shot", "k_shot": "one_shot", "majority_vote": "ttrl", "nsr": "negative_samples",
+    "one_shot": "one_shot", "k_shot": "one_shot", "majority_vote": "ttrl", "test_time": "ttrl", "nsr": "negative_samples",
     "psr": "negative_samples", "w_reinforce": "negative_samples", "nsr_released": "negative_samples",
     "psr_released": "negative_samples", "entropy": "entropy_minimisation", "entropy_direct": "entropy_minimisation",
 }  # fmt: skip
@@ -98,6 +98,23 @@ def deviations(run: Run) -> list[str]:
     source = published()[ORIGINALS.get(run.arm, "paper")]["title"]
     key = "original" if run.arm in ORIGINALS else "paper"
     return [f"{row['setting']}: {row['ours']} ({source}: {row[key]})" for row in compare(run) if row["deviates"]]
+
+
+def missing_terms(run: Run) -> list[str]:
+    """Terms of the original's loss that the run's lacks or adds: entropy and KL. Micro records do not name them.
+
+    >>> missing_terms(Run("m", "t", arm="one_shot"))
+    ['one_shot: entropy_coef 0.0 (One-shot RLVR: 0.001)', 'one_shot: beta 0.0 (One-shot RLVR: 0.001)']
+    """
+    if run.arm not in ORIGINALS or not run.max_steps:
+        return []
+    recipe = published()[ORIGINALS[run.arm]]
+    theirs = {"entropy_coef": recipe["entropy"], "beta": recipe["kl"]}
+    return [
+        f"{run.arm}: {name} {getattr(run, name)} ({recipe['title']}: {value})"
+        for name, value in theirs.items()
+        if value is not None and value != getattr(run, name)
+    ]
 
 
 def table(runs: list[Run]) -> list[dict]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from mtalign.config import plugins
 from mtalign.config.arms import Loss, Objective, Rank, Refill, Reward, Rollouts, Schedule, Style, Subset
 from mtalign.config.errors import ConfigError, check_keys, mismatch
+from mtalign.config.warm_up import KEPT_FOR_RUNS, is_warm_up, parse
 
 RECIPE = 1  # raised when the code changes what a run computes, so that older records are not found again
 
@@ -26,6 +27,9 @@ LATER = {  # fields that records hold only where they are not the default: older
     "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta2", "delta", "loss_type", "bf16", "lora_rank", "rollouts",
     "style", "fast",
 }  # fmt: skip
+
+
+RANKED = ("one_shot", "k_shot")  # subsets chosen by the history of standard RL
 
 
 @dataclass(frozen=True)
@@ -95,13 +99,21 @@ class Run:
         return Run(**{name: getattr(self, name) for name in EVALUATED}, arm="base", max_steps=0)
 
     @property
+    def untrained(self) -> Run:
+        """The run that evaluates the untrained model in a way of this run's own, say at another temperature.
+
+        >>> run = Run("m", "t", "temperature_0.3", seed=4, max_steps=0, temperature=0.3).untrained
+        >>> run.arm, run.seed, run.temperature, run.run_id != run.base.run_id
+        ('temperature_0.3', 0, 0.3, True)
+        """
+        return dataclasses.replace(self.base, arm=self.arm, train_prompts=1)  # what it is trained on is of no use
+
+    @property
     def needs(self) -> list[Run]:
         """The runs whose records this one reads: the base, and the history of standard RL for a subset chosen by it."""
         if self.max_steps == 0:
             return []
-        if self.subset == "full":
-            return [self.base]
-        return [self.base, self.standard]
+        return [self.base, self.standard] if self.subset in RANKED else [self.base]
 
     @property
     def standard(self) -> Run:
@@ -119,7 +131,11 @@ def file_name(name: str) -> str:
     ('dose-0.40', 'my-model-1', 'own.tasks-even')
     >>> file_name("org/name@1a2b"), file_name("rg:leg_counting?size=60")
     ('name-1a2b', 'rg-leg_counting-size-60')
+    >>> file_name("warm:smollm2-135m-instruct?dose=0.25&documents=64&seed=1&task=rg:leg_counting?size=600")
+    'smollm2-135m-instruct-dose-0.25-of-64-s1'
     """
+    if is_warm_up(name):
+        name = parse(name).short
     return re.sub(r"[^\w.-]", "-", Path(name).name)
 
 
@@ -169,7 +185,7 @@ BOUNDS = {  # every field of `Run` that is a number
     "random_probability": Bound(0, 1),
     "entropy_coef": Bound(-LARGEST, LARGEST, open=True),
     "max_steps": Bound(0, MOST),
-    "learning_rate": Bound(0, LARGEST, open=True),
+    "learning_rate": Bound(0, LARGEST),  # 0 is a control: nothing is learned
     "train_prompts": Bound(1, MOST),
     "generation_batch_size": Bound(1, MOST),
     "num_generations": Bound(2, MOST, wanted="a group needs at least 2 completions"),
@@ -229,10 +245,12 @@ def _contradiction(run: Run) -> str | None:
         )
     if run.subset == "full" and run.train_prompts < batch // group:
         return f"train_prompts: {run.train_prompts} rows are fewer than one rollout's {batch // group} prompts; trl would train 0 steps (one_shot replicates its row)"  # fmt: skip
-    if run.subset != "full" and run.k > run.train_prompts:
+    if run.subset in RANKED and run.k > run.train_prompts:
         return f"k: {run.k} is more than train_prompts {run.train_prompts}"
     if run.subset == "one_shot" and run.k != 1:
         return f"k: one_shot has k = 1, got {run.k}; use k_shot"
+    if is_warm_up(run.model) and parse(run.model).task == run.task and run.train_prompts > KEPT_FOR_RUNS:
+        return f"train_prompts: {run.train_prompts} would take in questions of the warm-up, which has those after the first {KEPT_FOR_RUNS}"
     if run.fast and run.lora_rank:
         return f"fast: works without LoRA, got lora_rank {run.lora_rank}"
     if run.reward.startswith("entropy") and run.objective != "grpo":

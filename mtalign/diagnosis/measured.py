@@ -18,11 +18,9 @@ from mtalign.claims.thresholds import MEASURES
 from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.config.errors import ConfigError
 from mtalign.config.grid import kept_grid, load_grid
-from mtalign.metrics import chance_corrected
 from mtalign.records.store import Records
 from mtalign.records.tables import accuracies, complete_arms, grouped
 from mtalign.stats import recovered
-from mtalign.tasks.registry import load_task
 
 FILE = Path(__file__).with_name("measured.json")
 
@@ -58,8 +56,7 @@ def compute(folder: Path) -> dict:
 
 
 def _point(pair: tuple[str, str], found: dict, share: float) -> dict:
-    chance = load_task(pair[1]).chance
-    levels = {name: round(float(chance_corrected(found[f"pass@{k}"], chance, k)), 3) for name, k in MEASURES.items()}
+    levels = {name: round(float(np.squeeze(found[name])), 3) for name in MEASURES}
     return {"model": pair[0], "task": pair[1], **levels, "share": round(share, 3)}
 
 

@@ -15,16 +15,22 @@ from mtalign.config.errors import ConfigError
 from mtalign.grading.answers import CLOSE, OPEN, grader, vote
 from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
 from mtalign.stats import wilson
+from mtalign.tasks.options import plain
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """The samples of one question: how many, how many right, the votes (None: no answer), and which of these are right."""
+    """The samples of one question: how many, how many right, the votes (None: no answer), and which of these are right.
+
+    `guess` is the probability that one sample is right by guessing, where that is known of the question (`guess_rates`
+    of `records.tables`).
+    """
 
     number: int
     correct: int
     votes: Counter | None = None
     right: frozenset[str] = frozenset()
+    guess: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,10 @@ class Asked:
     pattern: regex.Pattern | None = None
 
 
-def tally(completions: list[str], answer: str, kind: str) -> Sampled:
-    """Grades the completions of a question.
+def tally(
+    completions: list[str], answer: str, kind: str, chance: float | None = None, options: Iterable[str] = ()
+) -> Sampled:
+    """Grades the completions of a question; its `chance`, and the `options` that stand in it, where they are known.
 
     >>> found = tally(["<answer>1</answer>", "<answer>1.0</answer>", "?"], "1", "math")
     >>> found.correct, sorted(found.right), found.votes[None]
@@ -77,7 +85,9 @@ def tally(completions: list[str], answer: str, kind: str) -> Sampled:
     """
     votes = Counter(vote(text, kind) for text in completions)
     right = frozenset(a for a in votes if a is not None and grader(kind)(a, answer))
-    return Sampled(len(completions), sum(votes[a] for a in right), votes, right)
+    if chance is not None and (shown := {plain(option) for option in options}):
+        chance *= sum(n for a, n in votes.items() if a is not None and plain(a) in shown) / len(completions)
+    return Sampled(len(completions), sum(votes[a] for a in right), votes, right, chance)
 
 
 def tagged(answer: str | None) -> str:
@@ -111,13 +121,17 @@ def others(kind: str, used: str, known: Iterable[str], option: str) -> list[str]
 
 
 def measure(sampled: list[Sampled], chance: float) -> dict[str, dict[str, float]]:
-    """Alignment from samples: name -> value, low, high. pass@4 needs four samples of each question, maj@N votes."""
+    """Alignment from samples: name -> value, low, high. pass@4 needs four samples of each question, maj@N votes.
+
+    `chance` is that of all questions whose own is not known (`Sampled.guess`).
+    """
     fewest = min(s.number for s in sampled)
+    guess = [chance if s.guess is None else s.guess for s in sampled]
     found = {}
     for k in (k for k in (1, 4) if k <= fewest):
         values = [pass_at_k_counts([s.correct], s.number, k)[0] for s in sampled]
         found[f"pass@{k}"] = ends = _ends(float(np.mean(values)), len(sampled))
-        found[f"chance-corrected pass@{k}"] = {n: float(chance_corrected(v, chance, k)) for n, v in ends.items()}
+        found[f"chance-corrected pass@{k}"] = {n: float(chance_corrected(v, guess, k)) for n, v in ends.items()}
     if fewest > 1 and all(s.votes is not None for s in sampled):
         counts, right = [dict(s.votes) for s in sampled], [set(s.right) for s in sampled]
         wins = maj_at_k_counts(counts, right, fewest, generator())

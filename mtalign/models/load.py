@@ -1,5 +1,6 @@
 """Models: a name -> (model, tokenizer). The shipped micro models, any local folder of transformers with safetensors, or
-a function of one's own (see `plugins`). Pretrained models, from packages and from the Hub, are found in `packaged`."""
+a function of one's own (see `plugins`). Pretrained models, from packages and from the Hub, are found in `packaged`; a
+warm-up of one of them (`config.warm_up`) is made when it is first loaded."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from mtalign.config import paths, plugins
 from mtalign.config.errors import ConfigError
+from mtalign.config.warm_up import is_warm_up, parse
+from mtalign.models import dialled, warm_up
 from mtalign.tasks.registry import load_task
 
 SAFE = {
@@ -21,12 +24,20 @@ def checkpoint(name: str) -> Path | None:
     """The folder of the model called `name`: a shipped micro model, or a local folder with a `config.json`.
 
     Returns:
-        None for a model of `packaged`, which has no folder before it is loaded.
+        None for a model of `packaged`, a warm-up or a micro model built on demand, which have no folder before they are
+        loaded.
 
     Raises:
         KeyError: there is no such model.
         ConfigError: it needs a package that is missing, or a revision.
     """
+    if dialled.is_dialled(name):
+        dialled.parse(name)
+        return None
+    if is_warm_up(name):
+        checkpoint(parse(name).model)
+        load_task(parse(name).task)
+        return None
     shipped = paths.CHECKPOINTS / name
     for folder in (shipped, paths.given(name)):
         if name and (folder / "config.json").is_file():
@@ -39,8 +50,13 @@ def checkpoint(name: str) -> Path | None:
     packaged = ", ".join(packaged.PACKAGED)
     raise KeyError(
         f"unknown model {name!r}; shipped: {known}; in packages: {packaged};"
-        " or a local folder with a config.json, or a Hub id org/name@revision"
+        " or a local folder with a config.json, a Hub id org/name@revision, or micro:<task>?dose=.."
     )
+
+
+def is_micro(name: str) -> bool:
+    """Whether it is a micro model: of the package, or built on demand."""
+    return dialled.is_dialled(name) or is_shipped(name)
 
 
 def is_shipped(name: str) -> bool:
@@ -66,11 +82,11 @@ def load_model(name: str, exact: bool = True):
     if plugins.is_plugin(name):
         torch.manual_seed(0)
         return _own_model(name)
-    folder, options = checkpoint(name), SAFE
+    folder, options = dialled.built(name) if dialled.is_dialled(name) else checkpoint(name), SAFE
     if folder is None:
         from mtalign.models import packaged
 
-        folder = packaged.folder(name)
+        folder = warmed(name) if is_warm_up(name) else packaged.folder(name)
         if folder is None:
             folder, options = packaged.hub_arguments(name)
             try:
@@ -94,6 +110,21 @@ def _own_model(name: str):
         raise KeyError(f"{name}: gives {type(given).__name__} and not (model, tokenizer) of transformers")
     model, tokenizer = given
     return model.eval(), tokenizer
+
+
+def warmed(name: str, progress=None) -> Path:
+    """The folder of a warm-up, made where it is not in the cache yet.
+
+    Args:
+        progress: called with the number of documents seen.
+
+    Raises:
+        KeyError, ConfigError: it cannot be had; the line says what to do.
+    """
+    wanted = parse(name)
+    if warm_up.is_made(wanted):
+        return warm_up.place(wanted)
+    return warm_up.make(wanted, *load_model(wanted.model), progress)
 
 
 def _load(folder: str | Path, options: dict, exact: bool):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from mtalign.claims.verdicts import STRONG, panel
+from mtalign.claims.verdicts import LEAST_GAIN, STRONG, panel
 from mtalign.claims.verdicts import alignment as alignment_of
+from mtalign.records.tables import named
 from mtalign.stats import decide
+from mtalign.tasks.registry import load_task
 
 INFINITY = float("inf")
 EQUAL = 0.1  # accuracies closer than this count as equal to a predicted value
@@ -23,7 +26,16 @@ def verdicts(table: pd.DataFrame, *names: str) -> Markdown:
             continue
         share = f"share {row.recovered} with {row.seeds:.0f} seed{'s' * (row.seeds != 1)}"
         level = f"{row.panel} alignment, {row.alignment:.2f}"
-        lines.append(f"- {where} ({level}): **{row.verdict}**; {share}; predicted: {row.predicted}.")
+        if row.verdict == "not testable":
+            lines.append(f"- {where} ({level}): **not testable**, {row.why}; {share}.")
+            continue
+        runs = f"{row.took_off:.0f} of {row.seeds:.0f} took off, P = {row.take_off}"
+        raw = (
+            ""
+            if row.raw == row.verdict
+            else f" ({row.raw} before Holm's correction, p {row.p_value:.3f} and then {row.holm:.2f})"
+        )
+        lines.append(f"- {where} ({level}): **{row.verdict}**{raw}; {share}; {runs}; predicted: {row.predicted}.")
     return _list(lines, "No claim was tested: its arm is not among this notebook's arms.")
 
 
@@ -34,20 +46,26 @@ def alignment(base: list[dict]) -> Markdown:
         estimate = alignment_of(record)
         word = {"holds": "strong", "fails": "weak"}.get(decide(estimate, STRONG), "undecided")
         where = f"{record['config']['model']} on {record['config']['task']}"
-        lines.append(
-            f"- {where}: alignment is **{word}**; chance-corrected pass@4 is {estimate}, strong from {STRONG}."
-        )
+        line = f"- {where}: alignment is **{word}**; chance-corrected pass@4 is {estimate}, strong from {STRONG}."
+        if (share := named(record)) is not None:
+            chance = load_task(record["config"]["task"]).chance
+            accuracy = np.mean(record["after"]["correct"]) / record["after"]["num_samples"]
+            line += (
+                f" {share:.2f} of its answers name an option that stands in the question; naming one of them each time"
+            )
+            line += f" is right {chance:.2f} of the time, the model {accuracy:.2f}."
+        lines.append(line)
     return _list(lines, "The untrained model could not be measured.")
 
 
 def flips(table: pd.DataFrame) -> Markdown:
-    """Where each claim flips, from the table of `dose_response.flips`."""
+    """Where each claim flips, from the table of `dose_response.flips`: by mean shares, and by the runs that take off."""
     lines = []
     for row in table.itertuples():
         if row.low == row.high == -INFINITY:
             verdict = "**holds** at every alignment measured"
-        elif row.low == row.high == INFINITY:
-            verdict = "**fails** at every alignment measured"
+        elif row.flip == INFINITY:
+            verdict = f"no pair's mean exceeds one half{f' in {row.updates} updates' if row.runs else ''} (at most {row.best:.2f})"
         elif row.low == -INFINITY and row.high < INFINITY:
             verdict = f"**holds** from {row.high:.2f} on, perhaps from lower"
         elif row.low > -INFINITY and row.high == INFINITY:
@@ -56,10 +74,29 @@ def flips(table: pd.DataFrame) -> Markdown:
             verdict = "**inconclusive**: it may hold everywhere or nowhere"
         else:
             verdict = "**flips** from fails to holds"
-        lines.append(
-            f"- {row.arm}: {verdict}; crossing {row.flip:.2f} [{row.low:.2f}, {row.high:.2f}], {row.pairs} pairs."
-        )
+        line = f"- {row.arm}: {verdict}; its mean crosses one half at {row.flip:.2f} [{row.low:.2f}, {row.high:.2f}], {row.pairs} pairs"
+        if row.runs:
+            line += f"; half of the runs take off from {row.x50:.2f} [{row.x50_low:.2f}, {row.x50_high:.2f}] on"
+            line += f" ({row.took_off} of {row.runs} did, the best recovers {row.largest:.2f})"
+        else:
+            line += "; nothing is trained"
+        lines.append(line + ".")
     return _list(lines, "Standard RL gained nothing, or too few runs are finished.")
+
+
+def without_training(table: pd.DataFrame) -> Markdown:
+    """How much of standard RL's gain needs no training, from the table of `untrained.gain_without_training`."""
+    lines = []
+    for (model, task), rows in table.groupby(["model", "task"], sort=False):
+        gain = rows["gain"].iloc[0]
+        if gain < LEAST_GAIN:
+            lines.append(f"- {model}, {task}: standard RL gains only {gain:.2f}.")
+            continue
+        ways = "; ".join(f"{row.way} {row.accuracy.value:.2f}, share {row.share}" for row in rows.itertuples())
+        best = max(rows.itertuples(), key=lambda row: row.share.value)
+        given = f"**{max(best.share.value, 0):.2f}** of standard RL's gain of {gain:.2f} (by {best.way})"
+        lines.append(f"- {model}, {task}: the untrained model gives {given}; {ways}.")
+    return _list(lines, "Standard RL or the untrained model has no finished runs.")
 
 
 def predictors(table: pd.DataFrame) -> Markdown:

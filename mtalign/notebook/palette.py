@@ -15,6 +15,7 @@ LABELS = {
     "inverted": "inverted reward",
     "format_only": "format reward",
     "majority_vote": "majority vote",
+    "test_time": "test-time RL",
     "entropy": "entropy reward",
     "one_shot": "one example",
     "k_shot": "few examples",
@@ -30,6 +31,11 @@ LABELS = {
     "entropy_token": "entropy reward, each token",
     "entropy_sequence": "entropy reward, whole answer",
     "entropy_direct": "entropy as loss",
+    "greedy": "untrained, greedy",
+    "maj@16": "untrained, majority of 16",
+    "temperature_0.3": "untrained, temperature 0.3",
+    "temperature_0.5": "untrained, temperature 0.5",
+    "temperature_0.7": "untrained, temperature 0.7",
 }
 
 
@@ -40,12 +46,14 @@ PALETTE = {
     "nsr_released": (0.95, 0.65, 0.5), "psr_released": (0.5, 0.7, 0.7), "random_gated": (0.98, 0.82, 0.5),
     "incorrect_released": (0.7, 0.6, 0.1), "format_one_line": (0.85, 0.65, 0.5), "standard_refill": (0.45, 0.65, 0.9),
     "entropy_token": (0.2, 0.55, 0.8), "entropy_sequence": (0.1, 0.35, 0.55), "entropy_direct": (0.65, 0.85, 0.95),
+    "test_time": (0.0, 0.45, 0.25), "greedy": (0.35, 0.35, 0.35), "maj@16": (0.5, 0.5, 0.5),
+    "temperature_0.3": (0.65, 0.65, 0.65), "temperature_0.5": (0.75, 0.75, 0.75), "temperature_0.7": (0.85, 0.85, 0.85),
 }  # fmt: skip
 
 
 MARKERS = "osD^vP*X<>ph8d"  # of arms in the order of `LABELS`, and again: with the dashes no two arms are alike in grey
 DASHES = ["", (5, 1.5), (1.5, 1.2), (6, 1.5, 1.5, 1.5), (3, 1, 1, 1, 1, 1)]
-VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D"}  # markers
+VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D", "not testable": "."}  # markers
 
 
 def label(arm: str) -> str:

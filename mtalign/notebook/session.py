@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import platformdirs
 from IPython.display import Markdown
 
 from mtalign.claims import dose_response, tables
+from mtalign.claims.untrained import gain_without_training
 from mtalign.claims.verdicts import CLAIMS, Claim, verdicts
 from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.grid import expand_grid
-from mtalign.config.run import Run
+from mtalign.config.run import RANKED, Run
+from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.models.load import check_names
 from mtalign.notebook.alt_text import show_in_words
 from mtalign.notebook.pages import PARAMETERS
 from mtalign.records.store import Records
 from mtalign.records.tables import complete_arms, curves, frame, grouped
+from mtalign.subsets import LEAST_VISITS
 from mtalign.tasks.registry import load_task
 
 LITERALS = (str, int, float, list, dict, tuple, type(None))  # what papermill can inject
@@ -57,7 +61,7 @@ class Session:
 
     @property
     def chance(self) -> float:
-        """The best accuracy without looking at the question; of several tasks, the largest."""
+        """The accuracy of a reader who cannot solve the questions (`Task.chance`); of several tasks, the largest."""
         return max(load_task(run.task).chance for run in self.runs)
 
     def frame(self) -> pd.DataFrame:
@@ -81,19 +85,29 @@ class Session:
         return tables.alignment_curves(self.finished("base"))
 
     def chosen(self) -> pd.DataFrame:
-        """The training prompts that subset arms trained on, with their history in the standard run of the same seed."""
+        """The training prompts that subset arms trained on, with their history in the standard run of the same seed.
+
+        A ranking of prompts that were rolled out less than `LEAST_VISITS` times each is noise, and `ranking` says so.
+        """
         rows = []
         for record in self.finished():
             config = record["config"]
-            if config["subset"] == "full" or not config["max_steps"]:
+            if config["subset"] not in RANKED or not config["max_steps"]:
                 continue
             standard = next(run for run in self.runs if run.arm == "standard" and run.seed == config["seed"])
             history = self.store.read(standard)["history"]
-            examples = load_task(config["task"]).train
+            examples = load_task(config["task"]).train[: config["train_prompts"]]
             for row in record["rows"]:
                 seen = history.get(str(row), [])
                 rows.append({"arm": config["arm"], "seed": config["seed"], "prompt": examples[row].prompt})
                 rows[-1] |= {"answer": examples[row].answer, "accuracy when rolled out": [round(a, 2) for a in seen]}
+                visits = float(np.median([len(history.get(str(i), [])) for i in range(len(examples))]))
+                noise = (
+                    ""
+                    if visits >= LEAST_VISITS
+                    else f"noise: {visits:.0f} visits of a prompt, at least {LEAST_VISITS} needed"
+                )
+                rows[-1] |= {"visits": len(seen), "ranking": noise}
         return pd.DataFrame(rows)
 
     def verdicts(self, *own: Claim) -> pd.DataFrame:
@@ -116,6 +130,10 @@ class Session:
         """(model, task) -> arm -> its records by seed, of the arms that are finished."""
         found = grouped(self.runs, self.store)
         return {pair: complete_arms(arms) for pair, arms in found.items()}
+
+    def without_training(self) -> pd.DataFrame:
+        """How much of standard RL's gain the untrained model gives: see `claims.untrained.gain_without_training`."""
+        return gain_without_training(self.runs, self.store)
 
     def shares(self) -> pd.DataFrame:
         """The recovered share of each arm and pair with the measures of alignment: see `dose_response.shares`."""
@@ -141,7 +159,7 @@ def start(names: dict) -> Session:
         raise ConfigError(f"notebook: workers: expected 1 or more, got {given['workers']}")
     models = given.get("models") or [given.get("model", "")]
     tasks = given.get("tasks") or [given.get("task", "")]
-    pairs = [(model, task) for model in models for task in tasks]
+    pairs = [(m, t) for m in models for t in tasks if not is_warm_up(m) or parse(m).task == t]
     check_names(pairs)
     fixed = given.get("settings", {}) | ({"max_steps": given["max_steps"]} if "max_steps" in given else {})
     runs = expand_grid("notebook", pairs, given["arms"], given["seeds"], fixed, given.get("own_arms"))

@@ -10,6 +10,7 @@ import pandas as pd
 from mtalign.config.run import Run
 from mtalign.metrics import pass_at_k_counts
 from mtalign.records.store import Records
+from mtalign.tasks.options import plain
 from mtalign.tasks.registry import load_task
 
 NOT_RUN = {"status": "missing", "reason": "not run"}
@@ -42,6 +43,36 @@ def truths(record: dict) -> list:
     if "right" in record["after"]:
         return [set(right) for right in record["after"]["right"]]
     return [e.answer for e in load_task(record["config"]["task"]).eval[: len(record["after"]["correct"])]]
+
+
+def named(record: dict) -> float | None:
+    """The share of an untrained model's samples that name an option which stands in the question, right or wrong.
+
+    None where the task's questions show no options, or the record keeps no answers.
+    """
+    evaluation = record["after"]
+    examples = load_task(record["config"]["task"]).eval[: len(evaluation["correct"])]
+    if "answers" not in evaluation or not all(e.options for e in examples):
+        return None
+    found = total = 0
+    for example, counts in zip(examples, evaluation["answers"], strict=True):
+        options = set(map(plain, example.options))
+        total += sum(counts.values())
+        found += sum(n for answer, n in counts.items() if plain(answer) in options)
+    return found / total
+
+
+def guess_rates(record: dict) -> np.ndarray:
+    """The probability that one sample is right by guessing, for each held-out prompt of an untrained model's record (P,).
+
+    It is the task's chance for that question, computed from the task and never read from the record. Where options
+    stand in the question it is multiplied by the share of samples that name one (`named`): who names none does not guess,
+    and a model that guesses among ten digits is not below chance because a reader would have guessed among four.
+    """
+    task = load_task(record["config"]["task"])
+    examples = task.eval[: len(record["after"]["correct"])]
+    share = named(record)
+    return np.array([task.chance_of(e) for e in examples]) * (1.0 if share is None else share)
 
 
 def metrics_of(record: dict, when: str = "after") -> dict[str, float]:

@@ -11,7 +11,7 @@ import pandas as pd
 from mtalign.claims.verdicts import CLAIMS
 from mtalign.notebook.palette import label
 from mtalign.report.findings import STATED, each_once, kind_of
-from mtalign.report.words import count, raw, stands
+from mtalign.report.words import count, stands
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def advice(tables: list[dict], flips: pd.DataFrame, runs: list[dict]) -> Advice 
     rows, inside = each_once(tables), set(tables[0]["pairs"])
     lines, exceptions, cost = [], [], []
     for flip in (row for row in flips.itertuples() if row.arm in names):
-        these = [r for (*_, claim), r in rows.items() if claim == names[flip.arm] and raw(r) not in ("missing",)]
+        these = [r for (*_, claim), r in rows.items() if claim == names[flip.arm] and r.raw != "missing"]
         own = [r for r in these if (r.model, r.task) in inside]
         lines.append((label(flip.arm), _line(flip, own)))
         if kind_of(flip) != "from":
@@ -56,8 +56,8 @@ def advice(tables: list[dict], flips: pd.DataFrame, runs: list[dict]) -> Advice 
 
 def _line(flip: Any, rows: list) -> str:
     kind = kind_of(flip)
-    held = [r for r in rows if stands(r) and raw(r) == "holds"]
-    failed = [r for r in rows if stands(r) and raw(r) == "fails"]
+    held = [r for r in rows if stands(r) and r.raw == "holds"]
+    failed = [r for r in rows if stands(r) and r.raw == "fails"]
     so_far = f"it held in {count(len(held), 'pair')} and failed in {len(failed)}"
     if kind == "from":
         above = sum(r.alignment > flip.high for r in held), sum(r.alignment > flip.high for r in rows)
@@ -73,18 +73,18 @@ def _line(flip: Any, rows: list) -> str:
 
 def _surprises(flip: Any, row: Any) -> bool:
     """Whether the verdict is not what the flip says of so much alignment."""
-    return (raw(row) == "holds") if row.alignment < flip.low else (raw(row) == "fails") and row.alignment > flip.high
+    return (row.raw == "holds") if row.alignment < flip.low else (row.raw == "fails") and row.alignment > flip.high
 
 
 def _exception(flip: Any, row: Any, tables: list[dict]) -> str:
     title = next((t["title"] for t in tables if (row.model, row.task) in t["pairs"]), "")
-    below = "although alignment is only" if raw(row) == "holds" else "although alignment is"
-    return f"{title or 'another block'}: {label(flip.arm)} {raw(row)} on {row.model}, {row.task}, {below} {row.alignment:.2f}"
+    below = "although alignment is only" if row.raw == "holds" else "although alignment is"
+    return f"{title or 'another block'}: {label(flip.arm)} {row.raw} on {row.model}, {row.task}, {below} {row.alignment:.2f}"
 
 
 def _cost(flip: Any, rows: list, runs: list[dict]) -> list[str]:
     """What the arm and standard RL did to accuracy in the pairs where the arm fails."""
-    failed = {(r.model, r.task) for r in rows if stands(r) and raw(r) == "fails" and r.claim != STATED}
+    failed = {(r.model, r.task) for r in rows if stands(r) and r.raw == "fails" and r.claim != STATED}
     gains: dict[str, list[float]] = {"standard": [], flip.arm: []}
     for run in runs:
         if (run["model"], run["task"]) in failed and run["arm"] in gains and run["status"] == "finished":

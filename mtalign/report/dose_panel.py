@@ -10,7 +10,7 @@ import pandas as pd
 from mtalign.claims.dose_response import SHOWN
 from mtalign.claims.verdicts import THRESHOLD
 from mtalign.notebook.palette import label
-from mtalign.report.findings import MEASURE, kind_of
+from mtalign.report.findings import MEASURE, in_words, kind_of
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 230, 42, 10, 10, 44  # so narrow that text stays readable on a phone
 SHAPES = ["circle", "square", "diamond", "triangle"]  # of tasks, told apart without colour
@@ -82,22 +82,6 @@ def panel(shares: pd.DataFrame, flips: pd.DataFrame, arm: str) -> Panel:
         f"{row['model']}, {row['task']}: {row['value']:.2f}" for row in rows.sort_values(MEASURE).to_dict("records")
     )
     return Panel(label(arm), finding, points, _up(THRESHOLD), ticks_x, ticks_y, band, line, keys, text)
-
-
-def in_words(flip: pd.Series) -> str:
-    """A row of `dose_response.flips` as the title of a picture.
-
-    >>> in_words(pd.Series({"flip": 0.2, "low": 0.1, "high": 0.3}))
-    'recovers half from an alignment of 0.20 [0.10, 0.30] on'
-    """
-    kind = kind_of(flip)
-    if kind == "from":
-        return f"recovers half from an alignment of {flip['flip']:.2f} [{flip['low']:.2f}, {flip['high']:.2f}] on"
-    if kind == "nearly":
-        return f"recovers half at nearly every alignment, surely from {flip['high']:.2f} on"
-    return {"everywhere": "recovers half at every alignment", "nowhere": "recovers half at no alignment"}.get(
-        kind, "undecided where it recovers half"
-    )
 
 
 def _up(share: float) -> float:

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from mtalign.claims.untrained import UNTRAINED
 from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.config.grid import Grid
-from mtalign.models.load import is_shipped
+from mtalign.models.load import is_micro
 from mtalign.models.size import architecture, parameters
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
 from mtalign.records.tables import accuracies, complete_arms, grouped
-from mtalign.report.words import count, joined, raw, stands
+from mtalign.report.words import count, joined, stands
 
 INFINITY = float("inf")
 MEASURE = "chance-corrected pass@4"
@@ -54,7 +55,7 @@ def findings(grid: Grid, records: Records, tables: list[dict], flips: pd.DataFra
             "Nothing is trained in this grid: it measures how well models are aligned with tasks.", [], where
         )
     rows = list(each_once(tables).values())
-    tested = [row for row in rows if row.claim != STATED and raw(row) not in ("missing", "not testable")]
+    tested = [row for row in rows if row.claim != STATED and row.raw not in ("missing", "not testable")]
     firm = [row for row in tested if stands(row)]
     if tested and not firm:
         return Findings(too_noisy(grid, records, tested), [], where)
@@ -62,7 +63,8 @@ def findings(grid: Grid, records: Records, tables: list[dict], flips: pd.DataFra
     found += [standard_sentence(rows), against_the_paper(rows)]
     deciding = ""
     if len(flips):
-        width = {r.arm: r.high - r.low for r in flips.itertuples() if np.isfinite([r.flip, r.low, r.high]).all()}
+        trained = flips[flips["arm"].isin([claim.arm for claim in CLAIMS.values()])]
+        width = {r.arm: r.high - r.low for r in trained.itertuples() if np.isfinite([r.flip, r.low, r.high]).all()}
         deciding = min(width, key=lambda arm: width[arm]) if width else ""
     return Findings("", [sentence for sentence in found if sentence], where, deciding)
 
@@ -83,7 +85,7 @@ def measured_on(grid: Grid) -> str:
     """
     block = grid.block({})
     models, tasks = (list(dict.fromkeys(names)) for names in zip(*block.pairs, strict=True))
-    if all(is_shipped(model) for model in models):
+    if all(is_micro(model) for model in models):
         sizes = sorted({round(parameters(architecture(model)) / 1000) for model in models})
         size = f"{sizes[0]} thousand" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} thousand"
         who = f"{count(len(models), 'base model')} of {size} parameters"
@@ -102,10 +104,11 @@ def flip_sentences(flips: pd.DataFrame) -> list:
     said: list[list[tuple[str, bool]]] = []
     for row in kinds["from"]:
         at = f"{row.flip:.2f} [{row.low:.2f}, {row.high:.2f}]"
+        after = f" recovers more than half of what standard RL gains; below, less.{_take_off(row)}"
         said.append(
-            [("Training with ", False), (label(row.arm), True), (" recovers more than half of what standard RL gains above an alignment of ", False),
-             (at, True), (", and less than half below.", False)]
-        )  # fmt: skip
+            [("Above an alignment of ", False), (at, True), (", training with ", False), (label(row.arm), True)]
+        )
+        said[-1].append((after, False))
     if rows := kinds["everywhere"]:
         said.append(_with(rows, "and", " recovers more than half at every alignment measured."))
     if rows := kinds["nearly"]:
@@ -114,10 +117,41 @@ def flip_sentences(flips: pd.DataFrame) -> list:
             _with(rows, "and", f" recovers more than half at nearly every alignment: surely from {surely:.2f} on.")
         )
     if rows := kinds["nowhere"]:
-        said.append(_with(rows, "or", " recovers less than half at every alignment measured."))
+        best, updates = max(row.largest for row in rows), max(row.updates for row in rows)
+        runs = f" Single runs reach {best:.2f}." if best > THRESHOLD else ""
+        said.append(
+            _with(rows, "or", f" recovers less than half of it in the mean of every pair, in {updates} updates.{runs}")
+        )
     if rows := kinds["open"]:
         said.append(_with(rows, "or", ": it is open at which alignment half is recovered."))
+    if ways := [
+        f"{label(row['arm']).removeprefix('untrained, ')} {in_words(row)}"
+        for _, row in flips[flips["arm"].isin(UNTRAINED)].iterrows()
+    ]:
+        said.append([("Without any training: ", False), (f"{'; '.join(ways)}.", False)])
     return said
+
+
+def _take_off(row: Any) -> str:
+    """From which alignment on half of the runs take off, where that is known."""
+    if not np.isfinite([row.x50, row.x50_low, row.x50_high]).all():
+        return ""
+    return f" Half of its runs do so from {row.x50:.2f} [{row.x50_low:.2f}, {row.x50_high:.2f}] on."
+
+
+def in_words(flip: pd.Series) -> str:
+    """A row of `dose_response.flips` as the title of a picture.
+
+    >>> in_words(pd.Series({"flip": 0.2, "low": 0.1, "high": 0.3}))
+    'recovers half from an alignment of 0.20 [0.10, 0.30] on'
+    """
+    kind = kind_of(flip)
+    if kind == "from":
+        return f"recovers half from an alignment of {flip['flip']:.2f} [{flip['low']:.2f}, {flip['high']:.2f}] on"
+    if kind == "nearly":
+        return f"recovers half at nearly every alignment, surely from {flip['high']:.2f} on"
+    words = {"everywhere": "recovers half at every alignment", "nowhere": "recovers half at no alignment"}
+    return words.get(kind, "recovers half from an alignment that is not settled")
 
 
 def kind_of(row: Any) -> str:
@@ -155,8 +189,8 @@ def count_sentences(rows: list) -> list:
     said = []
     for claim in dict.fromkeys(row.claim for row in rows):
         these = [row for row in rows if row.claim == claim]
-        held = sum(stands(row) and raw(row) == "holds" for row in these)
-        failed = sum(stands(row) and raw(row) == "fails" for row in these)
+        held = sum(stands(row) and row.raw == "holds" for row in these)
+        failed = sum(stands(row) and row.raw == "fails" for row in these)
         words = f" recovers more than half of what standard RL gains in {held} of {count(len(these), 'pair')}, less in {failed}"
         words += f"; {len(these) - held - failed} undecided." if held + failed < len(these) else "."
         said.append(
@@ -167,10 +201,10 @@ def count_sentences(rows: list) -> list:
 
 def standard_sentence(rows: list) -> list[tuple[str, bool]]:
     """In how many pairs standard RL reaches half of what is left to gain."""
-    these = [row for row in rows if row.claim == STATED and raw(row) not in ("missing", "not testable")]
+    these = [row for row in rows if row.claim == STATED and row.raw not in ("missing", "not testable")]
     if not these:
         return []
-    held = sum(stands(row) and raw(row) == "holds" for row in these)
+    held = sum(stands(row) and row.raw == "holds" for row in these)
     words = f" reaches at least half of what is left to gain in {held} of {count(len(these), 'pair')}."
     return [(label("standard").capitalize().replace("rl", "RL"), True), (words, False)]
 
@@ -180,7 +214,7 @@ def against_the_paper(rows: list) -> list[tuple[str, bool]]:
     firm = [row for row in rows if stands(row)]
     if not firm:
         return []
-    against = sum(raw(row) != row.predicted for row in firm)
+    against = sum(row.raw != row.predicted for row in firm)
     words = (
         f" of {count(len(firm), 'verdict')} that stand after Holm's correction contradict the paper (arXiv 2508.21188)."
     )

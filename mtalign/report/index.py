@@ -13,24 +13,38 @@ from nbconvert.filters import markdown2html
 
 from mtalign.claims import dose_response
 from mtalign.claims.tables import arm_accuracy, difference
-from mtalign.claims.verdicts import CLAIMS, STRONG, THRESHOLD, alignment, correct, panel, verdicts
+from mtalign.claims.untrained import UNTRAINED, gain_without_training
+from mtalign.claims.verdicts import (
+    CLAIMS,
+    LEAST_GAIN,
+    STRONG,
+    THRESHOLD,
+    alignment,
+    correct,
+    panel,
+    settled,
+    verdicts,
+)
 from mtalign.config import recipes
 from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
-from mtalign.models.load import is_shipped
+from mtalign.config.run import Run
+from mtalign.models.load import is_micro
 from mtalign.notebook import conclusions
 from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
 from mtalign.notebook.pages import pages
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
+from mtalign.records.tables import named
 from mtalign.report.advice import advice
 from mtalign.report.dose_panel import panel as panel_of
 from mtalign.report.findings import MEASURE, findings
 from mtalign.report.matrix import strip
 from mtalign.report.predictions import of_notebooks, of_pairs, of_the_paper
 from mtalign.report.run_pages import runs_table
-from mtalign.report.words import WORDS, raw, said
+from mtalign.report.words import WORDS, said, word
+from mtalign.tasks.registry import load_task
 
 
 def contents(grid: Grid, records: Records, out: Path) -> dict:
@@ -45,7 +59,9 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
     if len(flips):
         draw(dose_response_picture(shares, MEASURE, flips), out / "dose_response.png")
     told = findings(grid, records, tables, flips)
-    pairs = paired(grid, records)
+    pairs, asked = paired(grid, records), without_training(grid, records)
+    base = {(r["config"]["model"], r["config"]["task"]): r for r in finished if r["config"]["arm"] == "base"}
+    options = {pair: named(record) for pair, record in base.items()}
     return {
         "grid": grid,
         "found": told,
@@ -61,10 +77,12 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "paper": of_the_paper(tables),
         "judged": of_pairs(pairs) + of_notebooks(pages(grid), out),
         "predictors": _html(conclusions.predictors(dose_response.predictors(shares))) if len(flips) else None,
-        "levels": {
-            (r["config"]["model"], r["config"]["task"]): alignment(r) for r in finished if r["config"]["arm"] == "base"
-        },
-        "micro": all(is_shipped(model) for model, _ in grid.pairs),
+        "without_training": asked,
+        "ways": [way for way in UNTRAINED if any(way in row for row in asked.values())],
+        "levels": {pair: alignment(record) for pair, record in base.items()},
+        "named": {pair: share for pair, share in options.items() if share is not None},
+        "chance": {task: load_task(task).chance for _, task in base},
+        "micro": all(is_micro(model) for model, _ in grid.pairs),
         "seeds": grid.block({}).seeds,
         "claims": CLAIMS,
         "base": [row for row in runs if row["arm"] == "base" and row["status"] == "finished"],
@@ -76,7 +94,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "runs": runs,
         "versions": finished[0]["versions"] if finished else {},
         "device": finished[0]["device"] if finished else "unknown",
-        "deviations": list(dict.fromkeys(line for record in finished for line in record.get("deviations", []))),
+        "deviations": deviations_of([(run, record) for run, record in found if record]),
         "settings": recipes.table(grid.runs),
         "run_seconds": sum(record["seconds"] for record in finished),
         "threshold": THRESHOLD,
@@ -84,8 +102,14 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "panel": panel,
         "label": label,
         "said": said,
-        "raw": raw,
+        "word": word,
     }
+
+
+def deviations_of(found: list[tuple[Run, dict]]) -> list[str]:
+    """Where the runs deviate from what was published: what records say, and terms of the loss that they do not name."""
+    lines = [line for _, record in found for line in record.get("deviations", [])]
+    return list(dict.fromkeys(lines + [line for run, _ in found for line in recipes.missing_terms(run)]))
 
 
 def ladder(grid: Grid, records: Records) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -134,7 +158,7 @@ def verdict_tables(grid: Grid, records: Records) -> list[dict]:
     parts = {name: verdicts(block.runs, records) for name, block in grid.blocks.items()}
     everything, test = pd.concat(parts, names=["block"]).drop(columns="holm"), ["model", "task", "claim"]
     once = correct(everything.drop_duplicates(test).copy())  # a test may stand in several blocks
-    everything = everything.reset_index().merge(once[[*test, "holm"]], on=test)
+    everything = settled(everything.reset_index().merge(once[[*test, "holm"]], on=test))
     tables = []
     for name, block in grid.blocks.items():
         rows = [r for r in everything.itertuples() if r.block == name]
@@ -166,6 +190,19 @@ def paired(grid: Grid, records: Records) -> list[dict]:
             low, high = row["difference"].low, row["difference"].high
             rows.append(row | {"stem": name, "better": row["arm"] if low > 0 else row["other"] if high < 0 else ""})
     return rows
+
+
+def without_training(grid: Grid, records: Records) -> dict[tuple[str, str], dict[str, tuple]]:
+    """Pair -> way of asking the untrained model -> its accuracy and its share of standard RL's gain; of all blocks.
+
+    A share is None where standard RL gains too little for one.
+    """
+    found: dict[tuple[str, str], dict[str, tuple]] = {}
+    for block in grid.blocks.values():
+        for row in gain_without_training(block.runs, records).itertuples():
+            share = row.share if row.gain >= LEAST_GAIN else None
+            found.setdefault((row.model, row.task), {})[row.way] = (row.accuracy, share)
+    return found
 
 
 def _html(text) -> Markup:

@@ -15,7 +15,7 @@ import numpy as np
 
 from mtalign.claims.verdicts import CLAIMS
 from mtalign.notebook.palette import label
-from mtalign.report.words import count, raw, said, stands, word
+from mtalign.report.words import count, pale, said, word
 
 MOST_PAIRS = 6  # so many pairs stand beside each other; of more, models do, and each claim has a row for each task
 STEPS = 3  # of a colour: how far a share is from one half
@@ -82,7 +82,7 @@ def apart(names: list[str]) -> tuple[str, list[str]]:
 def _strength(table: dict) -> Callable[[str], tuple[float, str]]:
     levels: dict[str, list[float]] = {}
     for ((model, _), _), row in table["cells"].items():
-        if raw(row) != "missing":
+        if row.raw != "missing":
             levels.setdefault(model, []).append(row.alignment)
     return lambda model: (float(np.mean(levels.get(model, [0.0]))), model)
 
@@ -114,14 +114,13 @@ def _cell(row: Any) -> Cell | None:
     arm = claim.arm if claim else row.claim
     link = f"runs.html#q={quote(f'{row.model} {row.task} {arm}')}"
     where = f"{label(arm)} on {row.model}, {row.task}: {said(row)}"
-    if raw(row) == "missing":
+    if row.raw == "missing":
         return Cell(shown.css, shown.sign, "", f"{where}. {row.why}", link)
     about = f"share {row.recovered}, {count(int(row.seeds), 'seed')}; alignment {row.alignment:.2f}"
-    if raw(row) == "not testable":
-        why = getattr(row, "why", "") or "standard RL's own gain may be nothing"
-        return Cell(shown.css, shown.sign, "", f"{where}: {why}. {about}.", link)
+    if row.raw == "not testable":
+        return Cell(shown.css, shown.sign, "", f"{where}: {row.why}. {about}.", link)
     far = min(STEPS, 1 + int(abs(row.recovered.value - 0.5) * 2 * STEPS))
-    pale = raw(row) in ("holds", "fails") and not stands(row)
-    css = f"{shown.css} far{far}" + " pale" * pale
+    css = f"{shown.css} far{far}" + " pale" * pale(row)
     share = f"{np.clip(row.recovered.value, -9.9, 9.9):.1f}".replace("-0.0", "0.0")
-    return Cell(css, shown.sign, share, f"{where}. {about}; the paper expects: {row.predicted}.", link)
+    taken = f"{int(row.took_off)} of {count(int(row.seeds), 'run')} took off"
+    return Cell(css, shown.sign, share, f"{where}. {about}; {taken}; the paper expects: {row.predicted}.", link)

@@ -12,7 +12,7 @@ from mtalign.claims.verdicts import CLAIMS
 from mtalign.notebook.pages import Page
 from mtalign.notebook.palette import label
 from mtalign.report.findings import each_once
-from mtalign.report.words import raw, stands
+from mtalign.report.words import stands
 
 FIELDS = ("statement", "rule", "outcome", "because", "where", "source")
 OUTCOMES = ("confirmed", "refuted", "undecided")
@@ -55,9 +55,9 @@ def of_the_paper(tables: list[dict]) -> list[dict]:
     """
     counts: dict[tuple, Counter] = {}
     for row in each_once(tables).values():
-        if raw(row) in ("missing", "not testable"):
+        if row.raw in ("missing", "not testable"):
             continue
-        outcome = ("confirmed" if raw(row) == row.predicted else "refuted") if stands(row) else "undecided"
+        outcome = ("confirmed" if row.raw == row.predicted else "refuted") if stands(row) else "undecided"
         counts.setdefault((row.claim, row.panel, row.predicted), Counter())[outcome] += 1
     return [
         {"claim": claim, "arm": label(CLAIMS[claim].arm) if claim in CLAIMS else claim, "panel": panel, "predicted": predicted}

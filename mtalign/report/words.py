@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-LEVEL = 0.05  # family-wise, of Holm's correction
-
 
 @dataclass(frozen=True)
 class Word:
@@ -28,32 +26,29 @@ WORDS = {
 PALE = "not confirmed after Holm's correction for the number of tests"
 
 
-def raw(row: Any) -> str:
-    """The verdict of a row of `claims.verdicts` by its own interval, before any correction."""
-    found = getattr(row, "raw", row.verdict)
-    nothing_to_recover = found == "inconclusive" and row.p_value == 1.0 and row.recovered.low <= row.recovered.high
-    return "not testable" if nothing_to_recover and row.claim != "standard_rl" and not hasattr(row, "raw") else found
-
-
 def stands(row: Any) -> bool:
-    """Whether the verdict is conclusive, and is so after Holm's correction over all tests."""
-    return raw(row) in ("holds", "fails") and row.holm <= LEVEL
+    """Whether the verdict is conclusive, after Holm's correction over all tests."""
+    return row.verdict in ("holds", "fails")
+
+
+def pale(row: Any) -> bool:
+    """Whether the verdict was conclusive by its own interval, and is not after Holm's correction."""
+    return row.raw in ("holds", "fails") and not stands(row)
 
 
 def word(row: Any) -> Word:
-    """How the row's verdict is shown."""
-    return WORDS[raw(row)]
+    """How the row's verdict is shown: the one before the correction, which `pale` takes back."""
+    return WORDS[row.raw]
 
 
 def said(row: Any) -> str:
     """The verdict in words, with what Holm's correction does to it.
 
     >>> from types import SimpleNamespace
-    >>> said(SimpleNamespace(verdict="inconclusive", raw="holds", holm=0.2))
+    >>> said(SimpleNamespace(verdict="inconclusive", raw="holds"))
     "holds (not confirmed after Holm's correction for the number of tests)"
     """
-    pale = raw(row) in ("holds", "fails") and not stands(row)
-    return word(row).word + (f" ({PALE})" if pale else "")
+    return word(row).word + (f" ({PALE})" if pale(row) else "")
 
 
 def joined(names: list[str], last: str = "and") -> str:

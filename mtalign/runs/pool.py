@@ -28,7 +28,8 @@ def complete(
 ) -> dict[str, int]:  # fmt: skip
     """Computes what is missing among the runs and those they need, in worker processes, with a progress bar.
 
-    A failed run is recorded with its reason and the others go on.
+    A failed run is recorded with its reason and the others go on. Runs are begun in the order given, each after those it
+    needs.
 
     Args:
         workers: processes on this machine; a cluster decides itself.
@@ -90,7 +91,7 @@ def _missing(runs: Iterable[Run], records: Records, retry_failed: bool) -> tuple
     """
     wanted = dict.fromkeys(each for run in runs for each in (*run.needs, run))
     missing, finished, counts = [], [], {"found": 0, "trained": 0, "failed": 0}
-    for run in sorted(wanted, key=lambda run: len(run.needs)):
+    for run in wanted:
         record = records.read(run)
         if record is None or (record["status"] == "failed" and retry_failed):
             missing.append(run)

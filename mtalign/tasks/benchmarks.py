@@ -7,29 +7,31 @@ of its questions are held out for evaluation; AMC and AIME are too small for tha
 left out of training; `dsr-sub` is trained on in its own order (arXiv 2504.20571). Rows of theirs without an answer are
 left out too; the description says how many.
 
-The chance level is *given* where there are choices (the mean of one in the number of choices) and *estimated* elsewhere
-(`rows.estimated_chance`): free-form answers are rarely guessed, but "3" is right on 17 of the 250 questions of
+The chance level is *given* where there are choices (for each question one in the number of its choices) and *estimated*
+elsewhere (`rows.estimated_chance`, `options.naming_rate`): free-form answers are rarely guessed, but "3" is right on 17 of the 250 questions of
 KOR-Bench's operations.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 from mtalign.grading.answers import gradable
 from mtalign.tasks.base import Task
+from mtalign.tasks.options import letters
 from mtalign.tasks.rows import apart, boxed, example_of, finish, ground_truth, in_game_data
 from mtalign.tasks.sources import read_rows
 
 KORBENCH = ("operation", "counterfactual", "logic", "puzzle", "cipher")
-BBH = {  # task -> number of choices, 0 where the answer is free, None where the question lists them
-    "boolean_expressions": 2, "date_understanding": None, "dyck_languages": 0, "logical_deduction_three_objects": None,
-    "multistep_arithmetic_two": 0, "navigate": 2, "object_counting": 0, "tracking_shuffled_objects_three_objects": None,
-    "web_of_lies": 2, "word_sorting": 0,
+YES_NO = ("Yes", "No")
+BBH = {  # task -> its choices: none where the answer is free, None where the question lists them
+    "boolean_expressions": ("True", "False"), "date_understanding": None, "dyck_languages": (),
+    "logical_deduction_three_objects": None, "multistep_arithmetic_two": (), "navigate": YES_NO, "object_counting": (),
+    "tracking_shuffled_objects_three_objects": None, "web_of_lies": YES_NO, "word_sorting": (),
 }  # fmt: skip
 
 
@@ -47,7 +49,7 @@ class Source(NamedTuple):
     file: str  # under MTALIGN_DATA; "" where only the Hub has it
     hub: dict  # arguments of datasets.load_dataset; of several names all are read
     columns: tuple[str, str]  # of the question and the answer
-    choices: int | None = 0  # 0 for free answers, None where the question lists them
+    choices: tuple[str, ...] | None = ()  # none for free answers, None where the question lists them
     train: bool = True  # whether there are enough rows to train on some
     read: Callable[..., str] | None = None  # finds the answer in its column; "" where there is none
     held_out: tuple[str, ...] = ()  # of a training set: not trained on, and the first is evaluated
@@ -71,15 +73,15 @@ def _with_rules(source: Source, rows: list[dict], root: str) -> list[dict]:
 
 def _korbench(category: str) -> Source:
     hub = {"path": "m-a-p/KOR-Bench", "data_files": f"**/{category}/sample.jsonl", "split": "train"}
-    choices = 4 if category == "counterfactual" else 0
+    choices = ("A", "B", "C", "D") if category == "counterfactual" else ()
     description = f"KOR-Bench, {category}: a new rule and a question about it"
     file = f"korbench/{category}/sample.jsonl"
     return Source(description, f"korbench-{category}", file, hub, ("question", "answer"), choices, prompt=_with_rules)
 
 
-def _bbh(task: str, choices: int | None) -> Source:
+def _bbh(task: str, choices: tuple[str, ...] | None) -> Source:
     hub = {"path": "lukaemon/bbh", "name": task, "split": "test"}
-    kind = "exact" if choices == 0 else "choice"
+    kind = "exact" if choices == () else "choice"
     return Source(
         f"BIG-Bench Hard: {task.replace('_', ' ')}", kind, f"bbh/{task}.json", hub, ("input", "target"), choices
     )
@@ -157,15 +159,7 @@ def _load(name: str, root: str) -> Task:
     if source.held_out:
         return _without_tests(name, source, examples, number, root)
     chance = None
-    if source.choices != 0:
-        chance = sum(1 / (source.choices or options(e.prompt)) for e in examples) / len(examples)
+    if source.choices != ():
+        examples = [dataclasses.replace(e, options=source.choices or letters(e.prompt)) for e in examples]
+        chance = sum(1 / max(1, len(e.options)) for e in examples) / len(examples)
     return finish(name, source.description, examples, source.kind, chance, shuffle=True, train=source.train)
-
-
-def options(prompt: str) -> int:
-    r"""How many choices a question lists, as lines that begin with (A), (B), ...
-
-    >>> options("Which?\nOptions:\n(A) one\n(B) two\n(C) three")
-    3
-    """
-    return max(1, len(re.findall(r"^\([A-Z]\) ", prompt, re.MULTILINE)))

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from mtalign.config.errors import ConfigError, check_keys, in_one_line
 from mtalign.grading import reasoning_gym as grading
 from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, TRAIN_PROMPTS, Example, Task
+from mtalign.tasks.options import OF_DATASET
 from mtalign.tasks.rows import finish
 
 INSTALL = "pip install reasoning-gym==0.1.25"
@@ -66,8 +67,8 @@ def _load(name: str, dataset: str, given: str) -> Task:
     if len(found) < size:
         raise ConfigError(f"task {name}: size: only {len(found)} different questions in {4 * size} drawn")
     own_verifier = type(generator).score_answer is not ProceduralDataset.score_answer  # else equal text is right
-    examples = []
+    examples, read_options = [], OF_DATASET.get(dataset, lambda _: ())
     for question, (index, answer) in found.items():
         kind = grading.kind(dataset, settings, index) if own_verifier else ""
-        examples.append(Example(question, answer, kind=kind))
+        examples.append(Example(question, answer, kind=kind, options=read_options(question)))
     return finish(name, f"reasoning-gym: {dataset.replace('_', ' ')}", examples, "exact")

@@ -80,13 +80,13 @@ def _load_group(name: str, root: str) -> Task:
 
 
 def graded(task: Task, examples: Sequence[Example]) -> list[Example]:
-    """The task's examples, each with the kind that says how it is graded."""
-    return [dataclasses.replace(e, kind=e.kind or task.kind) for e in examples]
+    """The task's examples, each with the kind that says how it is graded, and the chance of guessing it."""
+    return [dataclasses.replace(e, kind=e.kind or task.kind, chance=task.chance_of(e)) for e in examples]
 
 
 def _chance(tasks: Sequence[Task], weights: Sequence[int]) -> tuple[float, str]:
     """The chance level of several tasks together; "given" where each is."""
-    chance = sum(task.chance * weight for task, weight in zip(tasks, weights, strict=True)) / sum(weights)
+    chance = sum(task.single_answer * weight for task, weight in zip(tasks, weights, strict=True)) / sum(weights)
     return chance, "given" if all(task.chance_is == "given" for task in tasks) else "estimated"
 
 

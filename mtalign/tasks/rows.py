@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from mtalign.config.errors import ConfigError
 from mtalign.grading.answers import extract
 from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, Example, Task
+from mtalign.tasks.options import naming_rate
 
 INSTRUCTION = (
     "Think first, then answer. Write your reasoning between <think> and </think>, then only the final answer between"
@@ -52,7 +54,7 @@ def finish(
     """A task of the examples: copies of a prompt dropped, split in two, checked.
 
     Args:
-        chance: the chance level; None to estimate it.
+        chance: of the best single answer; None to estimate it, and how often naming what the prompt shows is right.
         eval_: held out instead of a part of the examples.
         shuffle: whether to shuffle before splitting.
         train: whether a part is kept to train on.
@@ -75,8 +77,13 @@ def finish(
         raise ConfigError(f"task {name}: expected at least 2 different prompts, got {len(unique)}")
     assert not {e.prompt for e in kept} & {e.prompt for e in eval_}
     task = Task(name, description, tuple(kept), tuple(eval_), (), kind, INSTRUCTION)
-    rate = estimated_chance([e.answer for e in eval_]) if chance is None else chance
-    return Task(**vars(task) | {"base_rate": rate, "chance_is": "estimated" if chance is None else "given"})
+    frequent = estimated_chance([e.answer for e in eval_])
+    if chance is not None:
+        return dataclasses.replace(task, base_rate=chance, blind_rate=frequent)
+    if all(e.options for e in eval_):
+        return dataclasses.replace(task, base_rate=frequent)
+    named = naming_rate((e.prompt, e.answer) for e in eval_)
+    return dataclasses.replace(task, base_rate=frequent, blind_rate=named, chance_is="estimated")
 
 
 def estimated_chance(answers: Sequence[str]) -> float:

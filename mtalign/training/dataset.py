@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mtalign.config.errors import RunError
-from mtalign.config.run import Run
+from mtalign.config.run import RANKED, Run
 from mtalign.subsets import historical_variance, replicate, select
 from mtalign.tasks.base import Task
 from mtalign.tasks.registry import load_task
@@ -25,23 +25,26 @@ def training_rows(run: Run, task: Task, base: dict, history: dict | None) -> lis
     Raises:
         RunError: no prompt is left.
     """
-    examples = task.train[: run.train_prompts]
+    examples = task.eval[: run.eval_prompts] if run.subset == "tested" else task.train[: run.train_prompts]
+    if run.subset == "tested" and run.reward == "incorrect":
+        raise RunError("subset: tested: reward incorrect has labels for training prompts alone")
     if not examples:
         raise RunError(f"task: {task.name} is evaluated only: it has too few questions to train on")
     indices = list(range(len(examples)))
     labels: dict[int, str] = {}
-    if run.reward == "incorrect":
+    if run.reward == "incorrect" or run.subset == "wrong_majority":
         truth = [set(right) for right in base["train"].get("right", ())] or [e.answer for e in examples]
-        labels = wrong_majorities(base["train"]["answers"], truth)
-        indices = [i for i in indices if i in labels]
+        wrong = wrong_majorities(base["train"]["answers"], truth)
+        labels = wrong if run.reward == "incorrect" else {}
+        indices = [i for i in indices if i in wrong]
         if not indices:
             raise RunError("reward: incorrect: the base model's majority answer is right on every training prompt")
-    if run.subset != "full":
+    if run.subset in RANKED:
         ranking = historical_variance([(history or {}).get(str(i), []) for i in range(len(examples))])
         ranking = [i for i in ranking if i in indices]
         if run.k > len(ranking):
             raise RunError(f"k: {run.k} prompts are asked for and {len(ranking)} are left")
-        indices = select(ranking, run.k, run.rank)
+        indices = select(ranking, run.k, run.rank, run.seed)
     rows = []
     for i in indices:
         example = examples[i]

@@ -1,11 +1,14 @@
 """Verdicts on synthetic records with known truth: wrong ones are as rare as the stated level says."""
 
+import json
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from mtalign.claims.verdicts import verdicts
+from mtalign.claims.verdicts import CLAIMS, LEAST_SIGNAL, correct, judge, signal, verdicts
 from mtalign.config.run import Run
 
 PROMPTS, SAMPLES, SEEDS = 60, 64, 5
@@ -73,3 +76,56 @@ def test_false_positives_over_a_thousand_tables(few_draws):
     found = rates(tables=1000, share=0.5, seed=2)
     print(found)
     assert found["holds"] + found["fails"] <= 0.055 and found["family"] <= 0.055, found
+
+
+def row(claim, raw, p_value, predicted="fails"):
+    return {"claim": claim, "raw": raw, "p_value": p_value, "predicted": predicted}
+
+
+def test_a_verdict_is_the_one_that_stands_after_holms_correction():
+    rows = [row("a", "fails", 0.001), row("b", "fails", 0.04), row("c", "inconclusive", 0.5)]
+    found = correct(pd.DataFrame(rows)).set_index("claim")
+    assert found["verdict"].to_dict() == {"a": "fails", "b": "inconclusive", "c": "inconclusive"}
+    assert found["raw"].to_dict()["b"] == "fails" and found["agrees"].to_dict() == {"a": True, "b": False, "c": False}
+
+
+def test_what_cannot_be_tested_is_no_test_and_costs_the_others_nothing():
+    tests = [row("a", "fails", 0.02), row("b", "inconclusive", 0.5)]
+    none = [row(f"n{i}", "not testable", float("nan")) for i in range(50)]
+    alone, among = (correct(pd.DataFrame(rows)).set_index("claim") for rows in (tests, tests + none))
+    assert among.loc["a", "holm"] == alone.loc["a", "holm"] == 0.04 and among.loc["a", "verdict"] == "fails"
+    assert among.loc["n7", "verdict"] == "not testable"
+
+
+def test_a_claim_is_not_testable_where_standard_rl_gains_less_than_a_tenth():
+    base = np.full((1, 50), 0.5)
+    for gain, word in ((0.09, "not testable"), (0.11, "fails")):
+        _, verdict, p_value = judge(CLAIMS["one_example"], base.repeat(3, 0), np.full((3, 50), 0.5 + gain), base)
+        assert verdict == word and np.isnan(p_value) == (word == "not testable")
+
+
+def test_standard_rl_is_not_testable_where_less_than_a_tenth_is_left_to_gain():
+    for before, word in ((0.95, "not testable"), (0.85, "holds")):
+        after = np.full((3, 50), 0.99)
+        assert judge(CLAIMS["standard_rl"], after, after, np.full((1, 50), before))[1] == word
+    flat = np.full((3, 50), 0.1)
+    assert judge(CLAIMS["standard_rl"], flat, flat, np.full((1, 50), 0.1))[1] == "fails"  # all is left, and none gained
+
+
+def run_of(objective, zero, entropy_coef=0.0):
+    config = {"objective": objective, "entropy_coef": entropy_coef}
+    return {"config": config, "curve": {"frac_reward_zero_std": zero}}
+
+
+def test_an_arm_whose_rewards_never_differ_had_no_signal():
+    assert signal([run_of("grpo", [1.0, 1.0, 0.98])]) < LEAST_SIGNAL
+    assert signal([run_of("grpo", [0.0, 1.0, 1.0])]) > LEAST_SIGNAL  # one example, soon always right: it had one
+    assert signal([run_of("nsr", [1.0])]) == signal([run_of("grpo", [1.0], entropy_coef=-1.0)]) == 1.0
+
+
+def test_the_committed_format_rewards_are_not_testable():
+    folder = Path(__file__).parents[2] / "reports/study/records"
+    found = [json.loads(p.read_text()) for p in folder.glob("dose-0.04.ordering.format_only.*.json")]
+    if not found:
+        pytest.skip("the committed study is not here")
+    assert len(found) == 5 and signal(found) < LEAST_SIGNAL

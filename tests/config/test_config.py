@@ -43,7 +43,7 @@ def change(path, value):
         ("grid.arm", ["magic"], "grid.arm: unknown arm 'magic'"),
         ("fixed.learning_rat", 1.0, "learning_rat: unknown key"),
         ("fixed.learning_rate", "1e-6", "learning_rate: expected a number, got '1e-6' (YAML needs 1.0e-3)"),
-        ("fixed.learning_rate", float("nan"), "learning_rate: expected a positive number"),
+        ("fixed.learning_rate", float("nan"), "learning_rate: expected 0 or more"),
         ("fixed.max_steps", 2.5, "max_steps: expected a whole number"),
         ("fixed.seed", 1, "fixed.seed: belongs in grid"),
         (
@@ -125,7 +125,10 @@ def test_run_ids_are_stable_across_versions_of_the_code():
 def test_all_seeds_and_arms_share_one_base_run():
     runs = expand_grid("grid", [("m", "t")], list(ARMS), [0, 1, 2], {})
     assert sum(run.arm == "base" for run in runs) == 1
-    assert len(runs) == 1 + 3 * (len(ARMS) - 1)
+    untrained = [arm for arm, settings in ARMS.items() if settings.get("max_steps") == 0]
+    assert len(runs) == len(untrained) + 3 * (len(ARMS) - len(untrained))
+    assert {run.temperature for run in runs if run.arm in untrained} == {0.3, 0.5, 0.7, 1.0}
+    assert len({run.run_id for run in runs}) == len(runs)
 
 
 def test_what_a_run_needs_comes_before_it():
@@ -152,7 +155,7 @@ def test_any_reward_subset_objective_is_a_run_or_a_clear_error():
                 except ConfigError as error:
                     assert "objective" in str(error)
                     refused.add((reward, objective))
-    confident = ("entropy", "entropy_token", "entropy_sequence")
+    confident = ("entropy", "entropy_token", "entropy_token_sum", "entropy_sequence")
     objectives = [objective for objective in typing.get_args(Objective) if objective != "grpo"]
     assert refused == {(reward, objective) for reward in confident for objective in objectives}
 

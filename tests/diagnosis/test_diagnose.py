@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mtalign.claims import thresholds
+from mtalign.claims import dose_response, thresholds
 from mtalign.claims.verdicts import CLAIMS
 from mtalign.cli.lists import schema
 from mtalign.cli.main import cli
 from mtalign.config import paths
 from mtalign.config.errors import ConfigError
+from mtalign.config.grid import kept_grid, load_grid
 from mtalign.diagnosis import card, measured, sample_logs
 from mtalign.diagnosis.card_page import page
 from mtalign.diagnosis.diagnose import STEPS, Budget, diagnose, sequential
 from mtalign.diagnosis.samples import Sampled, decisive, measure
 from mtalign.diagnosis.words import in_words
+from mtalign.records.store import Records
 
 
 def samples(*correct, number=8):
@@ -111,6 +113,20 @@ def test_the_shipped_measured_pairs_are_those_of_the_study_in_this_checkout():
     assert measured.compute(study) == measured.load(), "run: python -m mtalign.diagnosis.measured reports/study"
 
 
+def test_the_shipped_threshold_of_majority_vote_is_that_of_the_records():
+    study = paths.PACKAGE.parent / "reports" / "study"
+    if not (study / "records").is_dir():
+        pytest.skip("needs a checkout with reports/study")
+    block = next(iter(load_grid(kept_grid(study)).blocks.values()))
+    runs = [run for run in block.runs if run.arm in ("base", "standard", "majority_vote")]
+    found = dose_response.flips(dose_response.shares(runs, Records(study / "records"))).set_index("arm")
+    known = thresholds.load()["measures"]["chance-corrected pass@4"]["majority_vote"]
+    row = found.loc["majority_vote"]
+    assert [known[k] for k in ("flip", "low", "high")] == [round(row[k], 3) for k in ("x50", "x50_low", "x50_high")]
+    assert (known["took_off"], known["runs"], known["same"]) == (75, 90, 15)
+
+
+@pytest.mark.slow
 def test_the_shipped_thresholds_are_those_of_the_study_in_this_checkout():
     study = paths.PACKAGE.parent / "reports" / "study"
     if not (study / "records").is_dir():

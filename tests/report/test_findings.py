@@ -7,28 +7,40 @@ import pytest
 
 from mtalign.notebook.palette import LABELS, style
 from mtalign.report.advice import advice
-from mtalign.report.dose_panel import in_words
-from mtalign.report.findings import against_the_paper, count_sentences, flip_sentences, kind_of, seeds_for
+from mtalign.report.findings import against_the_paper, count_sentences, flip_sentences, in_words, kind_of, seeds_for
 from mtalign.report.matrix import strip
 from mtalign.report.predictions import of_the_paper
-from mtalign.report.words import WORDS, raw, said, stands
+from mtalign.report.words import WORDS, pale, said, stands
 from mtalign.stats import Estimate
 
 INF = float("inf")
-FLIPS = pd.DataFrame(
-    [
-        {"arm": "majority_vote", "flip": 0.182, "low": 0.117, "high": 0.224},
-        {"arm": "nsr", "flip": -INF, "low": -INF, "high": 0.05},
-        {"arm": "random", "flip": INF, "low": INF, "high": INF},
-        {"arm": "one_shot", "flip": INF, "low": INF, "high": INF},
-    ]
+FLIPS = (
+    pd.DataFrame(
+        [
+            {
+                "arm": "majority_vote",
+                "flip": 0.182,
+                "low": 0.117,
+                "high": 0.224,
+                "x50": 0.13,
+                "x50_low": 0.06,
+                "x50_high": 0.17,
+            },
+            {"arm": "nsr", "flip": -INF, "low": -INF, "high": 0.05},
+            {"arm": "random", "flip": INF, "low": INF, "high": INF, "largest": 0.3, "updates": 100},
+            {"arm": "one_shot", "flip": INF, "low": INF, "high": INF, "largest": 0.96, "updates": 100},
+            {"arm": "greedy", "flip": INF, "low": INF, "high": INF, "updates": 0},
+        ]
+    )
+    .fillna({"updates": 100})
+    .astype({"updates": int})
 )
 
 
 def row(model="m1", task="t", claim="majority_vote", verdict="holds", share=0.9, alignment=0.4, holm=0.01, raw=None):
     return SimpleNamespace(
         model=model, task=task, claim=claim, verdict=verdict, raw=raw or verdict, holm=holm, p_value=holm, seeds=5,
-        recovered=Estimate(share, share - 0.1, share + 0.1), alignment=alignment, panel="weak", predicted="fails", why="",
+        recovered=Estimate(share, share - 0.1, share + 0.1), alignment=alignment, panel="weak", predicted="fails", why="", took_off=4,
     )  # fmt: skip
 
 
@@ -51,10 +63,17 @@ def text(sentences):
 
 
 def test_flips_become_one_sentence_for_each_kind_and_none_says_inf():
-    first, second, third = text(flip_sentences(FLIPS))
-    assert "majority vote recovers more than half" in first and "above an alignment of 0.18 [0.12, 0.22]" in first
+    first, second, third, untrained = text(flip_sentences(FLIPS))
+    assert first == (
+        "Above an alignment of 0.18 [0.12, 0.22], training with majority vote recovers more than half of what standard RL"
+        " gains; below, less. Half of its runs do so from 0.13 [0.06, 0.17] on."
+    )
     assert "negatives only" in second and "surely from 0.05 on" in second
-    assert third == "Training with random reward or one example recovers less than half at every alignment measured."
+    assert third == (
+        "Training with random reward or one example recovers less than half of it in the mean of every pair,"
+        " in 100 updates. Single runs reach 0.96."
+    )
+    assert untrained == "Without any training: greedy recovers half at no alignment."
     assert not any("inf" in each for each in (first, second, third))
     assert not any("inf" in in_words(flip) for _, flip in FLIPS.iterrows())
 
@@ -69,12 +88,16 @@ def test_an_interval_that_is_open_to_one_side_is_called_so(flip, low, high, kind
 
 def test_a_verdict_that_holm_does_not_confirm_is_paler_and_counts_as_undecided():
     weak = row(verdict="inconclusive", raw="holds", holm=0.3)
-    assert raw(weak) == "holds" and not stands(weak) and "not confirmed" in said(weak)
+    assert pale(weak) and not stands(weak) and "not confirmed" in said(weak)
     assert text(count_sentences([weak, row(model="m2")])) == [
         "Training with majority vote recovers more than half of what standard RL gains in 1 of 2 pairs, less in 0; 1 undecided."
     ]
     (found,) = [cells[0] for _, rows in strip(table(weak)).claims for _, cells in rows]
-    assert "pale" in found.css and "0.90 [0.80, 1.00], 5 seeds" in found.text and "alignment 0.40" in found.text
+    assert (
+        "pale" in found.css
+        and "0.90 [0.80, 1.00], 5 seeds" in found.text
+        and "alignment 0.40; 4 of 5 runs took off" in found.text
+    )
 
 
 def test_where_standard_rl_fails_a_cell_says_not_applicable_and_shows_no_share():

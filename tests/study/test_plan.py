@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import shutil
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mtalign.config.grid import load_grid
 from mtalign.config.hub import listing
 from mtalign.config.resources import Resources, check_machine
 from mtalign.config.run import Run
-from mtalign.models.load import load_model
+from mtalign.models.load import checkpoint, load_model
 from mtalign.models.size import architecture, cache_bytes, parameters
 from mtalign.records.store import Records
 from mtalign.runs.progress import State, in_words, reporter, state
@@ -120,6 +121,18 @@ def test_what_this_machine_lacks_is_said_before_any_run(monkeypatch, resources, 
     check_machine([run], Resources(), 2)
     with pytest.raises(ResourcesError, match=said):
         check_machine([dataclasses.replace(run, **changes)], resources, workers)
+
+
+def test_a_plan_for_a_model_of_one_s_own_says_what_is_drawn_and_what_lowers_it(tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(checkpoint("micro-a"), own)
+    path = tmp_path / "own.yaml"
+    grid = f"grid: {{model: [{own}], task: [logic], arm: [base, standard], seed: [0]}}\nfixed: {{max_steps: 4, num_samples: %d}}\n"
+    for samples, lower in ((64, True), (1, False)):
+        path.write_text(grid % samples)
+        said = CliRunner().invoke(cli, ["plan", str(path)]).stdout
+        assert "it draws 512 completions to train and" in said
+        assert ("for a first look lower eval_prompts and num_samples" in said) is lower
 
 
 def test_status_says_what_is_running_done_failed_and_stopped(tmp_path):

@@ -22,10 +22,10 @@ def test_train_eval_and_pretraining_are_disjoint(name):
 @pytest.mark.parametrize("name", MICRO)
 def test_no_constant_answer_beats_chance(name):
     task = load_task(name)
-    assert task.chance <= 0.1
+    assert task.single_answer <= 0.1
     stream = pretraining_examples(name, random.Random(2))
     most = Counter(next(stream).answer for _ in range(20_000)).most_common(1)[0][1]
-    assert most / 20_000 < task.chance + 0.015
+    assert most / 20_000 < task.single_answer + 0.015
 
 
 @pytest.mark.parametrize("name", MICRO)

@@ -33,7 +33,11 @@ def test_splits_of_a_benchmark_are_disjoint_and_it_has_a_chance_level(name):
     train, held_out = ({e.prompt for e in split} for split in (task.train, task.eval))
     assert held_out and len(train) == len(task.train) and len(held_out) == len(task.eval) and not train & held_out
     assert bool(train) == REAL[name].train
-    assert 0 <= task.chance <= 0.5 and task.chance_is in ("given", "estimated")
+    assert (
+        0 <= task.single_answer <= 0.5
+        and task.chance >= task.single_answer
+        and task.chance_is in ("given", "estimated")
+    )
     assert all(e.prompt.strip() and e.answer.strip() for e in task.train + task.eval)
     assert task.instruction == INSTRUCTION and not any(INSTRUCTION in e.prompt for e in task.eval)
 
@@ -41,9 +45,9 @@ def test_splits_of_a_benchmark_are_disjoint_and_it_has_a_chance_level(name):
 @data
 def test_chance_is_given_by_the_choices_and_estimated_without():
     chances = {name: load_task(name) for name in ("bbh-navigate", "korbench-counterfactual", "gsm8k")}
-    assert [(t.chance, t.chance_is) for t in chances.values()][:2] == [(0.5, "given"), (0.25, "given")]
+    assert [(t.single_answer, t.chance_is) for t in chances.values()][:2] == [(0.5, "given"), (0.25, "given")]
     assert chances["gsm8k"].chance < 0.06 and chances["gsm8k"].chance_is == "estimated"
-    assert load_task("bbh-logical_deduction_three_objects").chance == pytest.approx(1 / 3)
+    assert load_task("bbh-logical_deduction_three_objects").single_answer == pytest.approx(1 / 3)
 
 
 @data
@@ -140,7 +144,7 @@ def test_a_missing_jsonl_file_and_an_unknown_kind_are_errors(tmp_path):
 def test_micro_prompts_are_as_they_were():
     """No instruction, no kind of their own: what the shipped models and records were made with."""
     for task in map(load_task, MICRO):
-        assert (task.instruction, task.base_rate, task.chance) == ("", None, 1 / len(task.answers))
+        assert (task.instruction, task.base_rate, task.single_answer) == ("", None, 1 / len(task.answers))
         assert not any(e.kind for e in task.train + task.eval)
 
 

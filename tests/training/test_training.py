@@ -158,3 +158,24 @@ def test_trl_and_our_grpo_agree_on_advantages():
     theirs = (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-4)
     torch.testing.assert_close(grpo(rewards), theirs)
     assert math.isfinite(grpo(rewards).sum())
+
+
+BASE = {"train": {"answers": [{"1": 5, "2": 3}] * 40}}
+
+
+def test_test_time_trains_on_the_tested_questions_and_no_other():
+    task = load_task("ordering")
+    run = Run("micro-a", "ordering", "test_time", reward="majority_vote", subset="tested", eval_prompts=24)
+    rows = training_rows(run, task, BASE, None)
+    assert {row["prompt"] for row in rows} == {e.prompt for e in task.eval[:24]}
+    assert run.needs == [run.base]  # no labels, no history
+    with pytest.raises(RunError, match="tested"):
+        training_rows(Run("micro-a", "ordering", reward="incorrect", subset="tested"), task, BASE, None)
+
+
+def test_incorrect_has_a_standard_run_on_the_same_prompts():
+    task, settings = load_task("ordering"), {"train_prompts": 40, "generation_batch_size": 64}
+    wrong = training_rows(Run("micro-a", "ordering", reward="incorrect", **settings), task, BASE, None)
+    true = training_rows(Run("micro-a", "ordering", subset="wrong_majority", **settings), task, BASE, None)
+    assert [row["row"] for row in wrong] == [row["row"] for row in true] and len(wrong) < 40
+    assert all("label" in row for row in wrong) and not any("label" in row for row in true)
