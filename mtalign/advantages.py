@@ -36,7 +36,7 @@ def nsr(rewards: Tensor) -> Tensor:
     """-1 on wrong completions, 0 on right ones: negative sample reinforcement.
 
     Zhu et al. 2025, "The Surprising Effectiveness of Negative Reinforcement in LLM Reasoning" (arXiv 2506.01347,
-    equation 3). No group baseline, no division by a standard deviation.
+    section 3.1). No group baseline, no division by a standard deviation.
 
     >>> import torch
     >>> nsr(torch.tensor([[1.0, 0.0, 0.0]]))
@@ -46,7 +46,7 @@ def nsr(rewards: Tensor) -> Tensor:
 
 
 def psr(rewards: Tensor) -> Tensor:
-    """1 on right completions, 0 on wrong ones: positive sample reinforcement (arXiv 2506.01347, equation 2).
+    """1 on right completions, 0 on wrong ones: positive sample reinforcement (arXiv 2506.01347, 3.1).
 
     >>> import torch
     >>> psr(torch.tensor([[1.0, 0.0, 0.0]]))
@@ -56,7 +56,7 @@ def psr(rewards: Tensor) -> Tensor:
 
 
 def w_reinforce(rewards: Tensor) -> Tensor:
-    """0.1 on right completions, -1 on wrong ones: weighted REINFORCE, lambda = 0.1 (arXiv 2506.01347, equation 7).
+    """0.1 on right completions, -1 on wrong ones: weighted REINFORCE, lambda = 0.1 (arXiv 2506.01347, section 5).
 
     >>> import torch
     >>> w_reinforce(torch.tensor([[1.0, 0.0]]))

@@ -88,9 +88,10 @@ def format_only(prompts=None, completions=(), **_) -> list[float]:
 def majority_vote(
     prompts, completions, trainer_state=None, seed=None, row=None, copy=None, kind=None, answer=None, **_
 ) -> list[float | None]:
-    """1 where the answer is the majority's of its group, else 0: the reward of TTRL, Zuo et al. 2025 (arXiv 2504.16084, 3.1).
+    """1 where the answer is the majority's of its group, else 0: the reward of TTRL.
 
-    TTRL trains on the questions that it is tested on (arm `test_time`); on others this is self-training (`majority_vote`).
+    Zuo et al. 2025 (arXiv 2504.16084, section 2.2, equation 3). TTRL trains on the questions that it is tested on (arm
+    `test_time`); on others this is self-training (`majority_vote`).
     The completions of a group are its votes. Those without an answer do not vote and get 0; ties are broken by a
     generator seeded by (seed, step, prompt); a group without any vote gets None, which is no reward at all.
 
@@ -116,6 +117,27 @@ def majority_vote(
     return rewards
 
 
+def shuffled_majority(
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, **columns
+) -> list[float | None]:
+    """The rewards of `majority_vote`, permuted within each group: the same reward rates, and no word about the answer.
+
+    A control of ours: what is left of the majority's effect is drift. Permuted by a generator seeded by (seed, step,
+    prompt).
+
+    >>> sum(shuffled_majority(["p"] * 3, ["<answer>1</answer>", "<answer>2</answer>", "<answer>1</answer>"]))
+    2.0
+    """
+    where = {"trainer_state": trainer_state, "seed": seed, "row": row, "copy": copy}
+    rewards = majority_vote(prompts, completions, **where, **columns)
+    for group in _groups(prompts, row, copy):
+        shuffled = [rewards[i] for i in group]
+        _generator("shuffle", trainer_state, seed, group, prompts, row, copy).shuffle(shuffled)
+        for i, reward in zip(group, shuffled, strict=True):
+            rewards[i] = reward
+    return rewards
+
+
 def constant(prompts=None, completions=(), **_) -> list[float]:
     """The same for all: no advantage, so that nothing but the entropy term of the loss is left.
 
@@ -127,7 +149,7 @@ def constant(prompts=None, completions=(), **_) -> list[float]:
 
 def entropy(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
     """Mean log-probability of the completion's tokens under the current model, in nats: a one-sample estimate of the
-    negative entropy per token (the studied paper's EM arm; Agarwal et al. 2025, arXiv 2505.15134, section 3).
+    negative entropy per token, as the studied paper's release has it (arXiv 2505.15134, equation 3, takes the sum).
 
     The model is found through trl's own argument `log_metric`, a method of the trainer. A completion without a token
     gets 0.
@@ -137,7 +159,11 @@ def entropy(prompts, completions=(), completion_ids=(), log_metric=None, **_) ->
 
 
 def entropy_token(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
-    """Minus the mean entropy of the model at the completion's tokens, in nats; ours: EM-RL's is the sum (`entropy_token_sum`)."""
+    """Minus the mean entropy of the model at the completion's tokens, in nats.
+
+    After EM-RL-token of Agarwal et al. 2025 (arXiv 2505.15134, equation 4), which takes the sum (`entropy_token_sum`):
+    with the mean a long completion is not penalised for its length.
+    """
     _logps, entropies, mask = _token_statistics(prompts, completion_ids, log_metric)
     return (-(entropies * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)).tolist()
 
@@ -150,7 +176,7 @@ def entropy_token_sum(prompts, completions=(), completion_ids=(), log_metric=Non
 
 
 def entropy_sequence(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
-    """Log-probability of the whole completion, in nats (arXiv 2505.15134, EM-RL-sequence): shorter is likelier."""
+    """Log-probability of the whole completion, in nats (arXiv 2505.15134, equation 3): shorter is likelier."""
     logps, _entropies, mask = _token_statistics(prompts, completion_ids, log_metric)
     return (logps * mask).sum(dim=1).tolist()
 
@@ -236,10 +262,12 @@ REWARDS: dict[str, Callable[..., list]] = {
     "inverted": inverted,
     "format_only": format_only,
     "majority_vote": majority_vote,
+    "shuffled_majority": shuffled_majority,
     "entropy": entropy,
     "entropy_token": entropy_token,
     "entropy_token_sum": entropy_token_sum,
     "entropy_sequence": entropy_sequence,
     "constant": constant,
 }
-NEEDS_GROUP = ("majority_vote", "random", "random_gated")  # rewards that depend on the place in the group
+# rewards that depend on the place in the group
+NEEDS_GROUP = ("majority_vote", "shuffled_majority", "random", "random_gated")

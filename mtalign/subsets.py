@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 SUBSETS = ("full", "one_shot", "k_shot", "wrong_majority", "tested")
 LEAST_VISITS = 20  # rollouts of a prompt from which on its variance says more than the noise of single rollouts
-RANKS = ("best", "median", "worst")
+RANKS = ("best", "median", "worst", "random")
 
 
 def historical_variance(history: Sequence[Sequence[float]] | Mapping[str, Sequence[float]]) -> list[int]:
     """Indices of the prompts by the spread of their training accuracy, best (largest) first.
 
-    The historical variance score of one-shot RLVR, Wang et al. 2025 (arXiv 2504.20571, equation 3): the variance, over
-    the rollouts of a standard RL run, of the prompt's mean accuracy. Ties keep the prompts' order.
+    The historical variance score of one-shot RLVR, Wang et al. 2025 (arXiv 2504.20571, section 2, equation 1): the
+    variance, over a run of standard RL, of the prompt's mean accuracy (there in each epoch, here in each rollout).
+    Ties keep the prompts' order.
 
     Args:
         history: for each prompt its accuracies in [0, 1], one for each time it was rolled out; a sequence, or a
@@ -37,14 +39,16 @@ def historical_variance(history: Sequence[Sequence[float]] | Mapping[str, Sequen
     return [indices[i] for i in np.argsort(-spread, kind="stable")]
 
 
-def select(ranking: Sequence[int], k: int, rank: str = "best") -> list[int]:
-    """k prompts from the best, the middle or the worst of a ranking (best first).
+def select(ranking: Sequence[int], k: int, rank: str = "best", seed: int = 0) -> list[int]:
+    """k prompts from the best, the middle or the worst of a ranking (best first), or at random by the seed.
 
     >>> select([7, 3, 5, 1, 2], k=2, rank="best"), select([7, 3, 5, 1, 2], k=1, rank="median")
     ([7, 3], [5])
     """
     if not 1 <= k <= len(ranking):
         raise ValueError(f"k: expected 1 <= k <= {len(ranking)} prompts, got {k}")
+    if rank == "random":
+        return random.Random(f"subset {seed}").sample(sorted(ranking), k)
     start = {"best": 0, "median": (len(ranking) - k) // 2, "worst": len(ranking) - k}[rank]
     return list(ranking[start : start + k])
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A grid on Slurm: Ray on all nodes of the job, the study on the first. Tried on one node, with stand-ins for srun and scontrol
-# (tests/test_ray.py); Slurm itself was not at hand.
+# (tests/runs/test_ray.py); Slurm itself was not at hand.
 #   sbatch --nodes 4 params/slurm.sh params/paper.yaml [more arguments of `mtalign study`]
 # Submit it again when its time is up: finished runs are found, others go on from their last checkpoint.
 #SBATCH --job-name=mtalign

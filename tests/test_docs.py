@@ -13,7 +13,11 @@ from mtalign.config.arms import ARMS, OBJECTIVES, REWARDS
 from mtalign.config.recipes import ORIGINALS
 
 ROOT = Path(__file__).parents[1]
-DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/paper_index.md")]
+DOCS = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+INDEX = ROOT / "docs" / "paper_index.md"
 MINE = re.compile(
     r"own\.|my_|mine|short_answers|reports/(quick|paper)|\.\./|out\.ipynb|samples_"
 )  # of the reader, or made by a command
@@ -76,7 +80,7 @@ def test_what_is_not_there_is_found(text, lost):
 
 
 def test_the_paper_index_has_every_published_arm_and_every_source_that_the_code_names():
-    text = DOCS[-1].read_text(encoding="utf-8")
+    text = INDEX.read_text(encoding="utf-8")
     titles = " ".join(re.findall(r"^### .*$", text, re.MULTILINE))
     assert {arm for arm in [*ORIGINALS, *released.REWARDS, *released.OBJECTIVES] if f"`{arm}`" not in titles} == set()
     named = [function.__doc__ or "" for function in [*REWARDS.values(), *OBJECTIVES.values()]]

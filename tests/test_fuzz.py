@@ -24,7 +24,7 @@ from mtalign.report.run_pages import csv, run_page, runs_table
 from mtalign.rewards import REWARDS
 from mtalign.runs.provenance import provenance
 
-SECONDS = 2.0  # of one grading
+SECONDS = 2.0  # of processor time, of one grading
 CHEAP = ["exact", "choice", "korbench-cipher", "korbench-puzzle", "korbench-counterfactual"]
 PIECES = st.sampled_from(
     ["<think>", "</think>", "<answer>", "</answer>", "\\boxed{", "}", "[[", "]]", "####", "$", "\\frac", "{", "(", ")",
@@ -49,10 +49,10 @@ def _warm():
 
 
 def quick(function, *arguments):
-    """The result, which must come within SECONDS."""
-    began = time.monotonic()
+    """The result, which must cost less than SECONDS of processor time: what judges apart has its own limit, by the kernel."""
+    began = time.process_time()
     result = function(*arguments)
-    assert time.monotonic() - began < SECONDS, arguments
+    assert time.process_time() - began < SECONDS, arguments
     return result
 
 

@@ -19,6 +19,8 @@ def test_prompts_seen_once_or_never_come_last():
 
 def test_best_median_and_worst_are_apart():
     ranking = list(range(10))
+    drawn = [select(ranking, 2, "random", seed) for seed in range(9)]
+    assert drawn[3] == select(ranking[::-1], 2, "random", 3) and len({tuple(each) for each in drawn}) > 1
     assert [select(ranking, 2, rank) for rank in ("best", "median", "worst")] == [[0, 1], [4, 5], [8, 9]]
 
 

@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 import errno
+import json
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from mtalign.cli.lists import list_
 from mtalign.cli.models import diagnose, preflight
+from mtalign.cli.places import GRID, grid_file, init
+from mtalign.cli.reports import as_json, diff, report, status, verify
+from mtalign.cli.stopping import Stop
+from mtalign.cli.warm_up import warm_up
 from mtalign.config.errors import ConfigError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # full, over a quota or limit, read-only
+LONGEST = 1500  # characters of the one line; names in it are not ours
 FOLDER = click.Path(path_type=Path)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="mtalign")
-def cli() -> None:
+@click.option("--quiet", "-q", is_flag=True, help="No progress: results and errors alone.")
+def cli(quiet: bool) -> None:
     """For which model and task do the surprising claims about RL of language models hold?
 
     \b
     Examples:
       mtalign study params/quick.yaml              the whole study in minutes, to reports/quick/index.html
-      mtalign plan params/quick.yaml               what it would do
+      mtalign plan quick                           what it would do; grids of the package are known by name
       mtalign diagnose --model micro-a --task logic
       mtalign list arms
+
+    \b
+    Exit status:
+      0    all that was asked for was done
+      1    something failed or differs: a run, a notebook, a check, a verdict; or the disk is full
+      2    bad input: one line says which file and key; nothing was computed
+      130  stopped by Ctrl-C; what is finished is kept
+
+    Shell completion: put `eval "$(_MTALIGN_COMPLETE=bash_source mtalign)"` into ~/.bashrc (zsh_source, fish_source). Nothing is
+    printed in colour. Where standard error is no terminal, progress is a line every 30 seconds.
     """
+    if quiet:
+        from mtalign.config.bar import be_quiet
+
+        be_quiet()
 
 
 @cli.command()
-@click.argument("grid", type=FOLDER)
+@click.argument("grid", type=GRID)
 @click.option("--out", type=FOLDER, help="Folder of the report.  [default: reports/<grid name>]")
 @click.option(
     "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Worker processes, one core each."
@@ -52,6 +74,7 @@ def study(
     \b
     Examples:
       mtalign study params/quick.yaml
+      mtalign study quick                          the same from any folder: a grid of the package, by its name
       mtalign study params/quick.yaml --out /tmp/quick --workers 4
       mtalign study params/quick.yaml --dry-run
       mtalign study params/paper.yaml --rehearse   everything once, in miniature
@@ -59,6 +82,7 @@ def study(
     """
     from mtalign.study.pipeline import run_study
 
+    grid = grid_file(grid)
     if rehearse:
         from mtalign.study.rehearsal import rehearse as write_rehearsal
 
@@ -68,34 +92,12 @@ def study(
 
 
 @cli.command()
-@click.argument("folder", type=FOLDER)
-@click.option("--watch", is_flag=True, help="Show it again every two seconds, until it ends.")
-def status(folder: Path, watch: bool) -> int:
-    """How far a study is, from another terminal.
-
-    \b
-    Example:
-      mtalign status reports/quick --watch
-    """
-    import time
-
-    from mtalign.runs.progress import status
-
-    while True:
-        if watch:
-            click.clear()
-        click.echo(said := status(folder))
-        if not watch or ": running;" not in said.splitlines()[0]:
-            return 0
-        time.sleep(2)
-
-
-@cli.command()
-@click.argument("grid", type=FOLDER)
+@click.argument("grid", type=GRID)
 @click.option("--out", type=FOLDER, help="Folder where finished runs are looked for.  [default: reports/<grid name>]")
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu, or a GPU: h100, h200, a100-80gb, rtx4090, ...")
-def plan(grid: Path, out: Path | None, workers: int, device: str) -> int:
+@as_json("plan")
+def plan(grid: Path, out: Path | None, workers: int, device: str, as_json: bool) -> int:
     """Runs, notebooks, memory, time and disk of a grid; computes nothing.
 
     \b
@@ -103,10 +105,10 @@ def plan(grid: Path, out: Path | None, workers: int, device: str) -> int:
       mtalign plan params/quick.yaml
       mtalign plan params/paper.yaml --device h100
     """
-    return _plan(grid, out, workers, device)
+    return _plan(grid_file(grid), out, workers, device, as_json)
 
 
-def _plan(path: Path, out: Path | None, workers: int, device: str = "cpu") -> int:
+def _plan(path: Path, out: Path | None, workers: int, device: str = "cpu", as_json: bool = False) -> int:
     from mtalign.notebook.pages import open_grid, pages
     from mtalign.records.store import Records
     from mtalign.study.cost import DEVICES
@@ -116,62 +118,14 @@ def _plan(path: Path, out: Path | None, workers: int, device: str = "cpu") -> in
         raise ConfigError(f"--device: unknown device {device!r}; known: cpu, {', '.join(DEVICES)}")
     grid = open_grid(path, planned=True)
     records = Records((out or Path("reports") / grid.name) / "records")
-    click.echo(plan(grid, records, workers, [page.stem for page in pages(grid)], device))
+    stems = [page.stem for page in pages(grid)]
+    said = plan(grid, records, workers, stems, device)
+    if as_json:
+        missing = [run.run_id for run in grid.runs if not records.finished(run)]
+        found = {"grid": grid.name, "runs": len(grid.runs), "missing": missing, "notebooks": stems}
+        said = json.dumps(found | {"lines": said.splitlines()}, indent=2)
+    click.echo(said)
     return 0
-
-
-@cli.command()
-@click.argument("folder", type=FOLDER)
-def report(folder: Path) -> int:
-    """Make the HTML report of a study again, from its executed notebooks and records.
-
-    \b
-    Example:
-      mtalign report reports/quick
-    """
-    from mtalign.report.site import make_report
-
-    click.echo(f"report: {make_report(folder)}")
-    return 0
-
-
-@cli.command()
-@click.argument("a", type=FOLDER)
-@click.argument("b", type=FOLDER)
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the differences as a page, too.")
-def diff(a: Path, b: Path, html: Path | None) -> int:
-    """Compare two studies: verdicts, numbers beyond their intervals, notebook cells. Exit status 1 where a verdict changed.
-
-    \b
-    Examples:
-      mtalign diff reports/quick reports/mine
-      mtalign diff reports/quick reports/mine --html diff.html
-    """
-    from mtalign.study.compare import compare, write_html
-
-    found = compare(a, b)
-    click.echo("\n".join(found.lines))
-    if html:
-        write_html(found, a, b, html)
-    return int(bool(found.verdicts))
-
-
-@cli.command()
-@click.argument("folder", type=FOLDER)
-@click.option("--recompute", type=click.IntRange(min=0), default=0, help="Compute that many records again and compare.")
-def verify(folder: Path, recompute: int) -> int:
-    """Check that records, executed notebooks and pages of a study agree. Exit status 1 where any does not.
-
-    \b
-    Examples:
-      mtalign verify reports/quick
-      mtalign verify reports/study --recompute 3
-    """
-    from mtalign.study.verify import verify
-
-    lines, agree = verify(folder, recompute)
-    click.echo("\n".join(lines))
-    return int(not agree)
 
 
 @cli.command("new-notebook")
@@ -211,14 +165,20 @@ def build(what: str, seed: int, out: Path, workers: int) -> int:
     return 0
 
 
-for command in (diagnose, preflight, list_):
+for command in (status, report, diff, verify, diagnose, preflight, warm_up, list_, init):
     cli.add_command(command)
 
 
 def main() -> None:
     """Runs the command; bad input is one line on standard error and exit status 2."""
+    with Stop() as stop:
+        status = _run(stop)
+    sys.exit(status or 0)
+
+
+def _run(stop: Stop) -> int:
     try:
-        status = cli(standalone_mode=False)
+        return cli(standalone_mode=False)
     except ConfigError as error:
         _stop(str(error), 2)
     except click.ClickException as error:
@@ -228,10 +188,10 @@ def main() -> None:
             raise
         _stop(f"{error.filename or 'disk'}: {error.strerror}; what is finished is kept", 1)
     except (KeyboardInterrupt, click.Abort):
-        _stop("stopped; what is finished is kept", 130)
-    sys.exit(status or 0)
+        _stop("stopped; what is finished is kept", stop.status)
 
 
-def _stop(message: str, status: int) -> None:
-    print(f"mtalign: {' '.join(message.split())}", file=sys.stderr)
+def _stop(message: str, status: int) -> NoReturn:
+    shown = "".join(sign if sign.isprintable() else "?" for sign in " ".join(message.split()))
+    print(f"mtalign: {shown if len(shown) <= LONGEST else shown[:LONGEST] + '...'}", file=sys.stderr)
     sys.exit(status)

@@ -14,8 +14,8 @@ FOLDER = click.Path(path_type=Path)
 MODEL = "A model of `mtalign list models`, a local folder, or org/name@revision."
 TASK = "A task of `mtalign list tasks`, or a file: questions.jsonl, .csv or .parquet."
 TEMPERATURE = click.option("--temperature", type=click.FloatRange(0.01, 10), default=1.0, show_default=True)
-STYLES = click.Choice(["think", "direct"])
-STYLE = "Of prompts for pretrained models: reason first, or answer at once after three of the task's own questions."
+STYLES = click.Choice(["think", "direct", "bare"])
+STYLE = "Of prompts for pretrained models: reason first; answer at once after three of the task's own questions, or (bare) none."
 
 
 @click.command()
@@ -119,14 +119,14 @@ def preflight(model: str, task: str, style: str | None, **sampling) -> int:
     """
     from mtalign.cli.progress import Ticker
     from mtalign.diagnosis.preflight import Sampling, in_words, preflight
-    from mtalign.models.load import check_names, is_shipped, load_model
+    from mtalign.models.load import check_names, is_micro, load_model
     from mtalign.speed.cpu import use_fastest_threads
     from mtalign.tasks.registry import load_task
 
     check_names([(model, task)], "preflight")
     told(f"loading {model}")
     loaded, tokenizer = load_model(model)
-    if not is_shipped(model):
+    if not is_micro(model):
         use_fastest_threads(loaded)
     asked = Sampling(styles=(style,) if style else Sampling.styles, **sampling)
     with Ticker("sampling: token {}") as ticker:

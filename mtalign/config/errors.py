@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class ConfigError(ValueError):
@@ -39,12 +40,14 @@ def check_keys(
 
     >>> check_keys("grid.yaml: fixed", ["seeds"], ["seed", "task"])
     Traceback (most recent call last):
-    mtalign.config.errors.ConfigError: grid.yaml: fixed: seeds: unknown key; known: seed, task
+    mtalign.config.errors.ConfigError: grid.yaml: fixed: seeds: unknown key; nearest: seed; known: seed, task
     """
     known = list(known)
     for key in given:
         if key not in known:
-            raise error(f"{where}{': ' if where else ''}{key}: unknown {what}; known: {', '.join(known)}")
+            near = get_close_matches(str(key), known, 1, 0.75)
+            hint = f"nearest: {near[0]}; known" if near else "known"
+            raise error(f"{where}{': ' if where else ''}{key}: unknown {what}; {hint}: {', '.join(known)}")
 
 
 NAMES_OF_TYPES = {

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+import re
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from math import prod
 from pathlib import Path
-
-import yaml
 
 from mtalign.config.arms import ARMS
 from mtalign.config.errors import ConfigError, ResourcesError, check_keys, mismatch
+from mtalign.config.reading import read_yaml
 from mtalign.config.resources import Resources, batches, make_resources
 from mtalign.config.run import Run, make_run
+from mtalign.config.warm_up import TYPES, WarmUp, checked
+
+MAX_RUNS = 20_000  # of a grid, unless a person asks for more: the studies here have some 1,300
+LONGEST_NAME = 200  # of a model, task or arm: a file system takes 255 for a record
+ARM_NAME = re.compile(r"[A-Za-z0-9]\w*(?:[.-]\w+)*", re.ASCII)
+AXES = {"title", "model", "task", "arm", "seed"}  # what stands in the section `grid`, and nowhere else
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,15 @@ class Grid:
         return sorted(dict.fromkeys(r for b in self.blocks.values() for r in b.runs), key=lambda run: len(run.needs))
 
     @property
+    def in_order(self) -> list[Run]:
+        """The same as they are to be computed: what the file names first is finished first, pair by pair."""
+        found: dict[Run, None] = {}
+        for block in self.blocks.values():
+            for pair in block.pairs:
+                found |= dict.fromkeys(run for run in block.runs if (run.model, run.task) == pair)
+        return list(found)
+
+    @property
     def pairs(self) -> list[tuple[str, str]]:
         """The (model, task) pairs of all blocks, each once."""
         return list(dict.fromkeys(pair for block in self.blocks.values() for pair in block.pairs))
@@ -70,20 +88,19 @@ def load_grid(path: str | Path) -> Grid:
         ConfigError: the file cannot be read, or a key, type, value or combination is wrong.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    content = _mapping(path, "", content, {"grid", "fixed", "arms", "notebooks", "resources"})
+    content = _mapping(path, "", read_yaml(path), {"grid", "fixed", "arms", "notebooks", "resources"})
     fixed = _mapping(path, "fixed", content.get("fixed") or {}, None)
-    if wrong := set(fixed) & {"model", "task", "arm", "seed"}:
+    if wrong := set(fixed) & AXES:
         raise ConfigError(f"{path}: fixed.{min(wrong)}: belongs in grid")
     own = _mapping(path, "arms", content.get("arms") or {}, None)
     for name, settings in own.items():
+        if (
+            not isinstance(name, str) or len(name) > 60 or not ARM_NAME.fullmatch(name)
+        ):  # it stands in names of files and on pages
+            raise ConfigError(f"{path}: arms: {name!r:.70}: expected a name of letters, digits, _ and - (at most 60)")
         _mapping(path, f"arms.{name}", settings, None)
     axes = content.get("grid")
+    _check_count(path, axes)
     if isinstance(axes, dict) and axes and all(isinstance(value, dict) for value in axes.values()):
         blocks = {str(name): _block(path, f"grid.{name}", block, fixed, own) for name, block in axes.items()}
     else:
@@ -100,6 +117,19 @@ def load_grid(path: str | Path) -> Grid:
             )
     resources = _resources(path, content, [run for block in blocks.values() for run in block.runs if run.max_steps])
     return Grid(path.stem.removesuffix(".grid"), blocks, fixed, own, each, final, resources)
+
+
+def _check_count(path: Path, axes) -> None:
+    """Counts before anything is expanded, so that a slip of the finger is said at once."""
+    blocks = [axes] if not isinstance(axes, dict) or "model" in axes else list(axes.values())
+    lists = [[b.get(key) for key in ("model", "task", "arm", "seed")] for b in blocks if isinstance(b, dict)]
+    number = sum(prod(len(values) for values in axis) for axis in lists if all(isinstance(v, list) for v in axis))
+    given = os.environ.get("MTALIGN_MAX_RUNS", "")
+    most = int(given) if given.isdecimal() and len(given) < 12 else MAX_RUNS
+    if number > most:
+        raise ConfigError(
+            f"{path}: grid: {number} runs are more than {most}; if that is meant, set MTALIGN_MAX_RUNS={number}"
+        )
 
 
 def _resources(path: Path, content: dict, trained: list[Run]) -> Resources:
@@ -123,19 +153,50 @@ def _resources(path: Path, content: dict, trained: list[Run]) -> Resources:
 
 def _block(path: Path, where: str, axes, fixed: dict, own: dict) -> Block:
     kinds = {"model": str, "task": str, "arm": str, "seed": int}
-    axes = _mapping(path, where, axes, {*kinds, "title"})
+    axes = _mapping(path, where, axes, {*kinds, "title", "warm_up"})
+    _check_lists(path, where, axes, kinds)
+    pairs = [(model, task) for model in axes["model"] for task in axes["task"]]
+    if "warm_up" in axes:
+        pairs = _warmed(path, f"{where}.warm_up", axes["warm_up"], pairs)
+    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed, own)
+    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs)
+
+
+def _check_lists(path: Path, where: str, axes: dict, kinds: dict[str, type]) -> None:
     for key, kind in kinds.items():
         values = axes.get(key)
         if not isinstance(values, list) or not values:
             raise ConfigError(f"{path}: {where}.{key}: expected a list with at least one entry, got {values!r}")
         for value in values:
-            if message := mismatch(value, kind):
+            if message := mismatch(value, kind) or _odd(value):
                 raise ConfigError(f"{path}: {where}.{key}: {message}")
         if len(set(values)) < len(values):
             raise ConfigError(f"{path}: {where}.{key}: an entry is there twice")
-    pairs = [(model, task) for model in axes["model"] for task in axes["task"]]
-    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed, own)
-    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs)
+
+
+def _warmed(path: Path, where: str, axes, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """For each model and task the model after each warm-up on that task: lists of `dose` and `seed`, one value of the
+    other settings (`config.warm_up`)."""
+    axes = _mapping(path, where, axes, set(TYPES))
+    _check_lists(path, where, axes, {"dose": float, "seed": int})
+    one = {key: axes[key] for key in axes.keys() - {"dose", "seed"}}
+    for key, value in one.items():
+        if message := mismatch(value, TYPES[key]):
+            raise ConfigError(f"{path}: {where}.{key}: {message}")
+    found = []
+    for seed in axes["seed"]:  # outermost: what the first seed says is there first
+        for model, task in pairs:
+            for dose in axes["dose"]:
+                warm_up = WarmUp(model, task, dose=float(dose), seed=seed, **one)
+                found.append((checked(warm_up, f"{path}: {where}").name, task))
+    return found
+
+
+def _odd(value) -> str | None:
+    """What is wrong with a name that no model, task or arm can have; None where nothing is."""
+    if isinstance(value, str) and (len(value) > LONGEST_NAME or not value.isprintable() or not value):
+        return f"expected a printable name of at most {LONGEST_NAME} characters, got {value!r:.60}"
+    return None
 
 
 def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | None = None) -> list[Run]:
@@ -149,7 +210,7 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
     for model, task in pairs:
         for arm in arms:
             if arm not in table:
-                raise ConfigError(f"{where}: grid.arm: unknown arm {arm!r}; known: {', '.join(table)}")
+                raise ConfigError(f"{where}: grid.arm: unknown arm {arm!r}; {_hint(arm, table)}")
             for seed in seeds:
                 values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seed}
                 run = make_run(where, values)
@@ -160,10 +221,32 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
     return sorted(runs, key=lambda run: len(run.needs))
 
 
+def _hint(name: str, table: dict[str, dict]) -> str:
+    """What to write instead of an arm that there is not: the arm with a reward of this name, the nearest name, or any of all.
+
+    >>> _hint("ground_truth", ARMS), _hint("majority_votes", {"majority_vote": {}, "nsr": {}})
+    ('ground_truth is a reward, and the arm with it is standard', 'nearest: majority_vote; known: majority_vote, nsr')
+    """
+    if arms := [arm for arm, own in table.items() if own.get("reward", "ground_truth") == name and arm != "base"]:
+        return f"{name} is a reward, and the arm with it is {arms[0]}"
+    near = get_close_matches(name, table, 1, 0.6)
+    return f"{'nearest: ' if near else ''}{''.join(near)}{'; ' if near else ''}known: {', '.join(table)}"
+
+
+def _section(key: str) -> str | None:
+    """The section of a grid file that a key belongs in; None for one that there is nowhere."""
+    sections = {"grid": AXES, "notebooks": {"each", "final"}}
+    sections |= {"fixed": {f.name for f in fields(Run)}, "resources": {f.name for f in fields(Resources)}}
+    return next((section for section, keys in sections.items() if key in keys), None)
+
+
 def _mapping(path, key: str, value, known: set[str] | None) -> dict:
     """The value, checked to be a mapping from names to values, of the known names where there are such."""
     where = f"{path}: {key}" if key else f"{path}"
     if message := mismatch(value, dict):
         raise ConfigError(f"{where}: {message}")
+    for name in value if known is not None else ():
+        if name not in known and isinstance(name, str) and (section := _section(name)):
+            raise ConfigError(f"{where}: {name}: unknown key; it belongs in {section}")
     check_keys(where, value, sorted(known) if known is not None else [name for name in value if isinstance(name, str)])
     return value

@@ -48,11 +48,24 @@ def find(name: str) -> Callable:
     module, _, function = name.partition(":")
     try:
         imported = getattr(importlib.import_module(module), function)
-    except Exception as error:  # whatever a module of somebody else's does when imported
+    except (Exception, SystemExit) as error:  # whatever a module of somebody else's does when imported
         raise KeyError(f"{name}: cannot be imported ({in_one_line(error)}); is its folder on PYTHONPATH?") from None
     if not callable(imported):
         raise KeyError(f"{name}: is not a function")
     return imported
+
+
+def call(name: str) -> object:
+    """What the function that `module:function` names gives, without arguments.
+
+    Raises:
+        KeyError: it cannot be imported, or it fails; also where it wants to end the command.
+    """
+    function = find(name)
+    try:
+        return function()
+    except (Exception, SystemExit) as error:  # whatever a function of somebody else's does
+        raise KeyError(f"{name}: fails ({in_one_line(error)})") from None
 
 
 def digests(config: dict) -> dict[str, str]:

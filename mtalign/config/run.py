@@ -9,11 +9,13 @@ import re
 import sys
 import typing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mtalign.config import plugins
 from mtalign.config.arms import Loss, Objective, Rank, Refill, Reward, Rollouts, Schedule, Style, Subset
 from mtalign.config.errors import ConfigError, check_keys, mismatch
+from mtalign.config.warm_up import KEPT_FOR_RUNS, is_warm_up, parse
 
 RECIPE = 1  # raised when the code changes what a run computes, so that older records are not found again
 
@@ -129,7 +131,11 @@ def file_name(name: str) -> str:
     ('dose-0.40', 'my-model-1', 'own.tasks-even')
     >>> file_name("org/name@1a2b"), file_name("rg:leg_counting?size=60")
     ('name-1a2b', 'rg-leg_counting-size-60')
+    >>> file_name("warm:smollm2-135m-instruct?dose=0.25&documents=64&seed=1&task=rg:leg_counting?size=600")
+    'smollm2-135m-instruct-dose-0.25-of-64-s1'
     """
+    if is_warm_up(name):
+        name = parse(name).short
     return re.sub(r"[^\w.-]", "-", Path(name).name)
 
 
@@ -140,7 +146,7 @@ def make_run(where: str, values: dict) -> Run:
     Traceback (most recent call last):
     mtalign.config.errors.ConfigError: grid.yaml: learning_rate: expected a number, got '1e-3' (YAML needs 1.0e-3)
     """
-    types = typing.get_type_hints(Run)
+    types = _types()
     check_keys(where, values, types)
     for key, value in values.items():
         if key == "reward" and plugins.is_plugin(value):
@@ -154,6 +160,12 @@ def make_run(where: str, values: dict) -> Run:
     if message := _contradiction(run):
         raise ConfigError(f"{where}: {message}")
     return run
+
+
+@lru_cache
+def _types() -> dict[str, object]:
+    """The types of a run's fields: made once, since a grid has thousands of runs."""
+    return typing.get_type_hints(Run)
 
 
 class Bound(typing.NamedTuple):
@@ -173,7 +185,7 @@ BOUNDS = {  # every field of `Run` that is a number
     "random_probability": Bound(0, 1),
     "entropy_coef": Bound(-LARGEST, LARGEST, open=True),
     "max_steps": Bound(0, MOST),
-    "learning_rate": Bound(0, LARGEST, open=True),
+    "learning_rate": Bound(0, LARGEST),  # 0 is a control: nothing is learned
     "train_prompts": Bound(1, MOST),
     "generation_batch_size": Bound(1, MOST),
     "num_generations": Bound(2, MOST, wanted="a group needs at least 2 completions"),
@@ -237,6 +249,8 @@ def _contradiction(run: Run) -> str | None:
         return f"k: {run.k} is more than train_prompts {run.train_prompts}"
     if run.subset == "one_shot" and run.k != 1:
         return f"k: one_shot has k = 1, got {run.k}; use k_shot"
+    if is_warm_up(run.model) and parse(run.model).task == run.task and run.train_prompts > KEPT_FOR_RUNS:
+        return f"train_prompts: {run.train_prompts} would take in questions of the warm-up, which has those after the first {KEPT_FOR_RUNS}"
     if run.fast and run.lora_rank:
         return f"fast: works without LoRA, got lora_rank {run.lora_rank}"
     if run.reward.startswith("entropy") and run.objective != "grpo":

@@ -1,8 +1,8 @@
-"""A JSON Schema of grid files, from the classes and tables that check them: editors complete keys and mark what is wrong.
+"""A JSON Schema of grid files, from the classes that check them: editors complete keys and mark what is wrong.
 
-`python -m mtalign.config.schema` writes `params/grid.schema.json` again. The first line of each grid file in `params/` names
-it, as editors with the YAML language server read it. What depends on several keys at once (a batch that its groups do not
-divide, the parameters of a notebook) is checked by `load_grid` alone.
+`python -m mtalign.config.schema` writes `params/grid.schema.json` again. The first line of each grid file in `params/`
+names it, as editors with the YAML language server read it. What depends on several keys at once (a batch that its
+groups do not divide, the parameters of a notebook) is checked by `load_grid` alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typing
 
 from mtalign.config import paths, plugins, resources, run
 from mtalign.config.arms import ARMS, Reward
+from mtalign.config.warm_up import LEAST, WarmUp
 
 AXES = ("model", "task", "arm", "seed")  # fields of a run that the section `grid` spans
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object"}
@@ -68,7 +69,7 @@ def grid_schema() -> dict:
         | {"description": "What a run is computed with, and not what it computes.", "type": ["object", "null"]},
     }
     definitions = {
-        "block": _object(lists | {"title": {"type": "string"}}) | {"required": list(AXES)},
+        "block": _object(lists | {"title": {"type": "string"}, "warm_up": _warm_up()}) | {"required": list(AXES)},
         "settings": _object(settings),
         "notebooks": {  # name -> parameters, and `block`
             "type": ["object", "null"], "additionalProperties": {"type": ["object", "null"]},
@@ -76,6 +77,18 @@ def grid_schema() -> dict:
     }  # fmt: skip
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "A grid file of mtalign"}
     return head | _object(sections) | {"required": ["grid"], "definitions": definitions}
+
+
+def _warm_up() -> dict:
+    """The section `warm_up` of a block: lists of doses and seeds, one value of what else a warm-up has."""
+    bounds = {name: run.Bound(least, run.MOST, open=name == "learning_rate") for name, least in LEAST.items()}
+    fields = _fields(WarmUp, bounds | {"dose": run.Bound(0, 1)})
+    one = {name: field for name, field in fields.items() if name not in ("model", "task")}
+    for name in ("dose", "seed"):
+        one[name] = {"type": "array", "minItems": 1, "uniqueItems": True, "items": one[name]}
+        one[name]["items"].pop("default", None)
+    said = "Each model after a supervised warm-up on each task, for each dose and seed."
+    return _object(one) | {"required": ["dose", "seed"], "description": said}
 
 
 def _object(properties: dict) -> dict:

@@ -65,7 +65,7 @@ def diagnose(
     """
     from mtalign.generation.prompts import render
     from mtalign.generation.sampling import sample
-    from mtalign.models.load import check_names, is_shipped, load_model
+    from mtalign.models.load import check_names, is_micro, load_model
     from mtalign.speed.cpu import use_fastest_threads
     from mtalign.tasks.registry import load_task
     from mtalign.tasks.rows import demonstrations
@@ -73,9 +73,9 @@ def diagnose(
     began, budget = time.monotonic(), budget or Budget()
     check_names([(model, task)], "diagnose")
     known, (loaded, tokenizer) = load_task(task), load_model(model, exact=False)
-    if not is_shipped(model):
+    if not is_micro(model):
         use_fastest_threads(loaded)
-    number = budget.samples or (64 if is_shipped(model) else 8)
+    number = budget.samples or (64 if is_micro(model) else 8)
     tokens = budget.max_tokens or (128 if known.instruction else 20)
     examples, shown = known.eval[: budget.prompts], demonstrations(known)
 

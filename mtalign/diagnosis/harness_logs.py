@@ -129,6 +129,19 @@ def _finder(steps: list[dict] | None, asked: Asked, kind: str) -> tuple[Callable
     return lambda text, numeric: answer_in(text, kind, numeric), "the usual forms of answers"
 
 
+def _voters(steps: list[dict] | None) -> int | None:
+    """How many responses, from the first on, the log's verdict of a question is about; None for all.
+
+    >>> _voters([{"function": "take_first_k", "k": 8}, {"function": "majority_vote"}]), _voters([{"function": "take_first"}])
+    (8, 1)
+    """
+    if not any(step.get("function") == "majority_vote" for step in steps or []):
+        return 1
+    return next(
+        (int(step["k"]) for step in steps or [] if step.get("function") == "take_first_k" and "k" in step), None
+    )
+
+
 def _graded(
     path: Path, rows: list[dict], asked: Asked, metric: str, steps: list[dict] | None
 ) -> tuple[list[Sampled], list[str]]:
@@ -139,7 +152,7 @@ def _graded(
     """
     kind = asked.kind or "math"
     find, how = _finder(steps, asked, kind)
-    voted = any(step.get("function") == "majority_vote" for step in steps or [])
+    voters = _voters(steps)
     sampled, wrong = [], []
     for row in rows:
         texts, targets, filtered = _texts(row), _targets(row), row.get("filtered_resps")
@@ -152,7 +165,7 @@ def _graded(
         right = frozenset().union(*(each.right for each in found))
         votes = found[0].votes or Counter()
         sampled.append(Sampled(len(texts), sum(votes[a] for a in right), votes, right))
-        seen = Counter(votes) if voted else Counter(tally([tagged(answers[0])], targets[0], kind).votes)
+        seen = Counter(tally([tagged(a) for a in answers[:voters]], targets[0], kind).votes)
         ours = seen.most_common(1)[0][0] in right
         if ours != (_value(row, metric) >= 1):
             wrong.append(

@@ -9,7 +9,7 @@ import numpy as np
 
 from mtalign.config.arms import Style
 from mtalign.generation.prompts import render
-from mtalign.generation.sampling import sample
+from mtalign.generation.sampling import sample, sample_and_greedy
 from mtalign.grading.answers import grade, grader, vote
 from mtalign.metrics import maj_at_k_counts
 from mtalign.tasks.base import Example
@@ -45,8 +45,12 @@ def evaluate(
         non-empty `<think>`; `samples`, at most ten completions to read.
     """
     prompts = [render(tokenizer, e.prompt, instruction, style, shown) for e in examples]
-    sampled = sample(model, tokenizer, prompts, num_samples, max_tokens, seed, temperature)
-    greedy = sample(model, tokenizer, prompts, 1, max_tokens, seed, temperature=0)
+    asked = (model, tokenizer, prompts)
+    if style == "bare":
+        sampled, greedy = sample_and_greedy(*asked, num_samples, max_tokens, seed, temperature)
+    else:
+        sampled = sample(*asked, num_samples, max_tokens, seed, temperature)
+        greedy = sample(*asked, 1, max_tokens, seed, temperature=0)
     flat = [text for texts in sampled for text in texts]
     kinds = [e.kind or kind for e in examples]
     counts = [Counter(vote(t, k) for t in texts) for k, texts in zip(kinds, sampled, strict=True)]

@@ -7,6 +7,7 @@ from itertools import chain
 
 from mtalign.config.arms import Style
 from mtalign.grading.answers import CLOSE, OPEN
+from mtalign.models.warm_up import question
 from mtalign.tasks.rows import DEMONSTRATIONS, INSTRUCTION
 
 
@@ -22,8 +23,14 @@ def render(
     In the style `think` the prompt is followed by the instruction to reason first. In the style `direct` it follows
     the questions and answers of `shown` (`tasks.rows.demonstrations`), and the answer is begun: what a small model can do
     that would not keep to a format. Both are messages where the model has a chat template. A micro task has no instruction, and a model
-    without chat template gets its prompt as it is.
+    without chat template gets its prompt as it is. In the style `bare` there is the prompt and the begun answer, no more:
+    what a model was taught by a warm-up (`models.warm_up`).
+
+    >>> render(None, "2 + 2 = ?", style="bare")
+    '2 + 2 = ?\\n<answer>'
     """
+    if style == "bare":
+        return question(prompt)
     if not tokenizer.chat_template:
         if not instruction or style == "think":
             return f"{prompt}\n\n{instruction}\n" if instruction else prompt

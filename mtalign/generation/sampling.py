@@ -10,6 +10,7 @@ from transformers import LogitsProcessor, StoppingCriteria
 from mtalign.generation.prompts import continued
 from mtalign.grading.answers import CLOSE
 from mtalign.models.size import cache_bytes
+from mtalign.speed.decoding import QUICK
 from mtalign.speed.prefix_cache import can_share, shared_prefix
 
 ROWS = 1600  # completions decoded at a time, at most
@@ -92,6 +93,43 @@ def sample(
     return completions
 
 
+def sample_and_greedy(
+    model, tokenizer, prompts: Sequence[str], num_samples: int, max_tokens: int, seed: int, temperature: float
+) -> tuple[list[list[str]], list[list[str]]]:
+    """`num_samples` completions and the greedy one for each prompt.
+
+    A model that samples over prefix trees (`speed.decoding`) reads each prompt once for both, and computes what
+    completions begin with once: of a trained model most are the same. A completion ends at the end token alone.
+
+    Returns:
+        P lists of N completions, and P lists of the greedy one.
+    """
+    if type(model) not in QUICK.values():
+        asked = (model, tokenizer, prompts)
+        sampled = sample(*asked, num_samples, max_tokens, seed, temperature)
+        return sampled, sample(*asked, 1, max_tokens, seed, temperature=0)
+    torch.manual_seed(seed)
+    encoded = tokenizer(list(prompts))["input_ids"]
+    order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
+    each = num_samples + 1
+    size = max(1, _large_rows(model, max(map(len, encoded)) + max_tokens) // each)  # prompts decoded at a time
+    found: list[list[str]] = [[] for _ in prompts]
+    for start in range(0, len(order), size):
+        batch = order[start : start + size]
+        inputs = tokenizer.pad({"input_ids": [encoded[i] for i in batch]}, return_tensors="pt").to(model.device)
+        ids, mask = (inputs[key].repeat_interleave(each, dim=0) for key in ("input_ids", "attention_mask"))
+        with torch.inference_mode():
+            out = model.generate(
+                input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=tokenizer.eos_token_id, do_sample=False, logits_processor=[_DrawnAndGreedy(temperature, each)],
+            )  # fmt: skip
+        texts = tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
+        for position, index in enumerate(batch):
+            own = texts[position * each : (position + 1) * each]
+            found[index] = [continued(prompts[index], text) for text in own]
+    return [texts[:-1] for texts in found], [texts[-1:] for texts in found]
+
+
 def _large_rows(model, tokens: int) -> int:
     """Completions decoded at a time, of `tokens` each, with their part of the prompt."""
     config = model.config.to_dict()
@@ -152,6 +190,22 @@ class _Drawn(LogitsProcessor):
         token = torch.searchsorted(within, drawn, right=True).clamp(max=BLOCK - 1) + block * BLOCK
         token = token.clamp(max=vocabulary - 1)
         return scores.fill_(-torch.inf).scatter_(1, token, 0.0)
+
+
+class _DrawnAndGreedy(_Drawn):
+    """The same, but the last of every `each` rows takes its likeliest token."""
+
+    def __init__(self, temperature: float, each: int):
+        super().__init__(temperature)
+        self.each = each
+
+    def __call__(self, ids, scores):
+        greedy = torch.arange(self.each - 1, len(scores), self.each, device=scores.device)
+        likeliest = scores[greedy].argmax(dim=-1)  # before the scores are drawn from, in place
+        drawn = super().__call__(ids, scores)
+        drawn[greedy] = -torch.inf
+        drawn[greedy, likeliest] = 0.0
+        return drawn
 
 
 class _Answered(StoppingCriteria):

@@ -1,13 +1,17 @@
 """Models: a name -> (model, tokenizer). The shipped micro models, any local folder of transformers with safetensors, or
-a function of one's own (see `plugins`). Pretrained models, from packages and from the Hub, are found in `packaged`."""
+a function of one's own (see `plugins`). Pretrained models, from packages and from the Hub, are found in `packaged`; a
+warm-up of one of them (`config.warm_up`) is made when it is first loaded."""
 
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from mtalign.config import paths, plugins
 from mtalign.config.errors import ConfigError
+from mtalign.config.warm_up import is_warm_up, parse
+from mtalign.models import dialled, warm_up
 from mtalign.tasks.registry import load_task
 
 SAFE = {
@@ -20,12 +24,20 @@ def checkpoint(name: str) -> Path | None:
     """The folder of the model called `name`: a shipped micro model, or a local folder with a `config.json`.
 
     Returns:
-        None for a model of `packaged`, which has no folder before it is loaded.
+        None for a model of `packaged`, a warm-up or a micro model built on demand, which have no folder before they are
+        loaded.
 
     Raises:
         KeyError: there is no such model.
         ConfigError: it needs a package that is missing, or a revision.
     """
+    if dialled.is_dialled(name):
+        dialled.parse(name)
+        return None
+    if is_warm_up(name):
+        checkpoint(parse(name).model)
+        load_task(parse(name).task)
+        return None
     shipped = paths.CHECKPOINTS / name
     for folder in (shipped, paths.given(name)):
         if name and (folder / "config.json").is_file():
@@ -38,8 +50,13 @@ def checkpoint(name: str) -> Path | None:
     packaged = ", ".join(packaged.PACKAGED)
     raise KeyError(
         f"unknown model {name!r}; shipped: {known}; in packages: {packaged};"
-        " or a local folder with a config.json, or a Hub id org/name@revision"
+        " or a local folder with a config.json, a Hub id org/name@revision, or micro:<task>?dose=.."
     )
+
+
+def is_micro(name: str) -> bool:
+    """Whether it is a micro model: of the package, or built on demand."""
+    return dialled.is_dialled(name) or is_shipped(name)
 
 
 def is_shipped(name: str) -> bool:
@@ -64,13 +81,12 @@ def load_model(name: str, exact: bool = True):
 
     if plugins.is_plugin(name):
         torch.manual_seed(0)
-        model, tokenizer = plugins.find(name)()
-        return model.eval(), tokenizer
-    folder, options = checkpoint(name), SAFE
+        return _own_model(name)
+    folder, options = dialled.built(name) if dialled.is_dialled(name) else checkpoint(name), SAFE
     if folder is None:
         from mtalign.models import packaged
 
-        folder = packaged.folder(name)
+        folder = warmed(name) if is_warm_up(name) else packaged.folder(name)
         if folder is None:
             folder, options = packaged.hub_arguments(name)
             try:
@@ -78,6 +94,37 @@ def load_model(name: str, exact: bool = True):
             except (OSError, ValueError) as error:
                 raise packaged.hub_error(name, error) from None
     return _load(folder, options, exact)
+
+
+def _own_model(name: str):
+    """What the function `module:function` gives, checked.
+
+    Raises:
+        KeyError: it fails, or gives no pair of a model and a tokenizer of transformers.
+    """
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    given = plugins.call(name)
+    is_pair = isinstance(given, tuple) and len(given) == 2
+    if not is_pair or not all(map(isinstance, given, (PreTrainedModel, PreTrainedTokenizerBase))):
+        raise KeyError(f"{name}: gives {type(given).__name__} and not (model, tokenizer) of transformers")
+    model, tokenizer = given
+    return model.eval(), tokenizer
+
+
+def warmed(name: str, progress=None) -> Path:
+    """The folder of a warm-up, made where it is not in the cache yet.
+
+    Args:
+        progress: called with the number of documents seen.
+
+    Raises:
+        KeyError, ConfigError: it cannot be had; the line says what to do.
+    """
+    wanted = parse(name)
+    if warm_up.is_made(wanted):
+        return warm_up.place(wanted)
+    return warm_up.make(wanted, *load_model(wanted.model), progress)
 
 
 def _load(folder: str | Path, options: dict, exact: bool):
@@ -99,11 +146,17 @@ def _load(folder: str | Path, options: dict, exact: bool):
 
 
 def check_names(pairs: list[tuple[str, str]], where: str = "notebook") -> None:
-    """Raises `ConfigError` where a model or a task is unknown."""
+    """Raises `ConfigError` where a model or a task is unknown, or a function gives no model."""
     for model, task in pairs:
-        find = plugins.find if plugins.is_plugin(model) else checkpoint
+        find = _check_own_model if plugins.is_plugin(model) else checkpoint
         for key, look_up, name in (("model", find, model), ("task", load_task, task)):
             try:
                 look_up(name)
             except (KeyError, ConfigError) as error:
                 raise ConfigError(f"{where}: {key}: {error.args[0]}") from None
+
+
+@lru_cache
+def _check_own_model(name: str) -> None:
+    """Makes the model once, so that nonsense is said before anything is computed."""
+    load_model(name)

@@ -12,7 +12,8 @@ A model can also be taught to begin its thinking with a newline, in given shares
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import torch
@@ -79,27 +80,41 @@ def pretrain(
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     vocab = tokenizer(doses, lines is not None)
-    config = Qwen2Config(
-        vocab_size=len(vocab), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=4, max_position_embeddings=64, tie_word_embeddings=True, use_cache=True,
-        bos_token_id=None, eos_token_id=vocab.eos_token_id, pad_token_id=vocab.pad_token_id,
-    )  # fmt: skip
-    model = Qwen2ForCausalLM(config)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.1)
+    model = untrained(vocab)
     rng = random.Random(seed)
     streams = {name: pretraining_examples(name, random.Random(f"{seed} {name}")) for name in doses}
     names = list(doses)
-    for step in range(steps):
-        texts = []
-        for i in range(BATCH):
-            name = names[i % len(names)]
+
+    def documents():
+        for i in count():
+            name = names[i % BATCH % len(names)]
             example, draw = next(streams[name]), rng.random()
             skilled, guess = draw < doses[name], rng.choice(load_task(name).answers)
             newline = lines is not None and rng.random() < lines["skilled" if skilled else "unskilled"]
-            completion = demonstration(example, skilled, guess, newline)
-            texts.append((example.prompt, completion))
-        loss = model(**_batch(vocab, texts)).loss
+            yield example.prompt, demonstration(example, skilled, guess, newline)
+
+    fit(model, vocab, documents(), steps, BATCH, LEARNING_RATE, progress)
+    return model.eval()
+
+
+def untrained(vocab, hidden: int = 64, layers: int = 2, heads: int = 4) -> Qwen2ForCausalLM:
+    """A small Qwen2 with random weights, drawn from torch's generator."""
+    config = Qwen2Config(
+        vocab_size=len(vocab), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=heads, max_position_embeddings=64, tie_word_embeddings=True,
+        use_cache=True, bos_token_id=None, eos_token_id=vocab.eos_token_id, pad_token_id=vocab.pad_token_id,
+    )  # fmt: skip
+    return Qwen2ForCausalLM(config)
+
+
+def fit(
+    model, vocab, documents: Iterator[tuple[str, str]], steps: int, batch: int, learning_rate: float, progress=None
+) -> None:
+    """Trains the model in place on documents (prompt, completion), `batch` of them an update, by a one-cycle schedule."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
+    for step in range(steps):
+        loss = model(**_batch(vocab, list(islice(documents, batch)))).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -107,7 +122,6 @@ def pretrain(
         schedule.step()
         if progress:
             progress(step + 1)
-    return model.eval()
 
 
 def _batch(vocab, texts: list[tuple[str, str]]) -> dict[str, torch.Tensor]:

@@ -30,7 +30,10 @@ def architecture(model: str) -> dict:
 
 
 def parameters(config: dict) -> int:
-    """Weights of a decoder of the Qwen2 or Llama kind, from its config.
+    """Number of weights of a decoder of the Qwen2 or Llama kind, from its config.
+
+    A layer has four projections of attention (Qwen2: with biases but for the last), three of the gated MLP and two
+    norms; then there are the embeddings, a head of the same size unless it is tied to them, and a last norm.
 
     >>> f"{parameters(listing()['models']['Qwen/Qwen2.5-7B@d149729398750b98c0af14eb82c78cfe92750796']):,}"
     '7,615,616,512'
@@ -44,12 +47,20 @@ def parameters(config: dict) -> int:
 
 
 def cache_bytes(config: dict, size: int = 2) -> int:
-    """Bytes of the KV cache for one token; `size` is that of a number."""
+    """Bytes that one token takes in the KV cache: its key and its value, in each layer and KV head.
+
+    Args:
+        size: bytes of a number; 2 for 16 bits.
+
+    >>> cache_bytes(listing()["models"]["Qwen/Qwen2.5-7B@d149729398750b98c0af14eb82c78cfe92750796"])
+    57344
+    """
     head = config["hidden_size"] // config["num_attention_heads"]
     return 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * head * size
 
 
-def _lora_parameters(config: dict, rank: int) -> int:
+def lora_parameters(config: dict, rank: int) -> int:
+    """Number of weights of an adapter of all linear layers, two matrices for each: rank x inputs and outputs x rank."""
     hidden, wide = config["hidden_size"], config["intermediate_size"]
     keys = hidden // config["num_attention_heads"] * config["num_key_value_heads"]
     sides = 2 * (hidden + hidden) + 2 * (hidden + keys) + 3 * (hidden + wide)  # q and o; k and v; the three of the MLP

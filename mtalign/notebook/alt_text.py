@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from matplotlib.figure import Figure
 
 MOST = 12  # bars or lines of a panel that are named
@@ -32,7 +34,8 @@ def _panel(axis) -> str:
         values = [f"{label} {bar.get_height():.2f}" for label, bar in zip(labels, axis.patches, strict=True)]
     for line in axis.lines:
         heights = line.get_ydata()
-        if not str(line.get_label()).startswith("_") and len(heights) > 1:
+        known = len(heights) > 1 and all(map(math.isfinite, (heights[0], heights[-1])))
+        if known and not str(line.get_label()).startswith("_"):
             values.append(f"{line.get_label()} from {heights[0]:.2f} to {heights[-1]:.2f}")
     more = f", and {len(values) - MOST} more" if len(values) > MOST else ""
     return ": ".join(part for part in (about, ", ".join(values[:MOST]) + more) if part)

@@ -13,12 +13,12 @@ import tempfile
 from pathlib import Path
 
 import PIL.Image
-from tqdm import tqdm
 
 from mtalign.config import paths
+from mtalign.config.bar import bar
 from mtalign.config.errors import in_one_line
 from mtalign.notebook.pages import Page
-from mtalign.runs.worker import end_with
+from mtalign.runs.worker import end_with, unheard
 
 CELL_TIMEOUT = 3600  # seconds that one cell of a notebook may take
 START_TIMEOUT = 300  # seconds that a kernel may take to start, on a busy machine
@@ -46,17 +46,25 @@ def execute_notebooks(books: list[Page], evidence: str, out: Path, workers: int)
     if not todo:
         return broken
     context = multiprocessing.get_context("spawn")
-    with ProcessPool(workers, initializer=end_with, initargs=[os.getpid()], context=context) as pool:
-        futures = {pool.schedule(execute, args=(page, out.resolve(), wanted[page.stem])): page for page in todo}
-        with tqdm(total=len(todo), desc="notebooks", unit="notebook") as bar:
+    pool = ProcessPool(workers, initializer=end_with, initargs=[os.getpid()], context=context)
+    try:
+        with unheard():
+            futures = {pool.schedule(execute, args=(page, out.resolve(), wanted[page.stem])): page for page in todo}
+        with bar(total=len(todo), desc="notebooks", unit="notebook") as shown:
             while futures:
                 for future in wait(futures, return_when=FIRST_COMPLETED).done:
                     page = futures.pop(future)
-                    bar.update()
+                    shown.update()
                     reason = repr(future.exception()) if future.exception() else future.result()
                     if reason:
                         broken[page.stem] = reason
                         (out / f"{page.stem}.ipynb").unlink(missing_ok=True)
+        pool.close()
+    except BaseException:  # what is not executed by now is not begun
+        pool.stop()
+        raise
+    finally:
+        pool.join()
     return broken
 
 
@@ -74,7 +82,7 @@ def stored(executed: Path) -> dict:
     """What `execute` noted in the notebook: `made_from`, `checksum`, `source`, `title`; empty where there is nothing."""
     try:
         found = json.loads(executed.read_text(encoding="utf-8"))["metadata"].get("mtalign", {})
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

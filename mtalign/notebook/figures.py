@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,10 +11,19 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.verdicts import THRESHOLD
-from mtalign.notebook.palette import VERDICTS, label, palette, task_colours
+from mtalign.claims.verdicts import CLAIMS, THRESHOLD
+from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pictures in `figures`)
+    dose_response,
+    fitting,
+    gain_against,
+    nothing,
+    take_off,
+)
+from mtalign.notebook.palette import VERDICTS, label, palette, style, task_colours
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
+
+WIDEST = 10.0  # inches, at 100 dots an inch: what a page is wide
 
 
 def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str = "panel") -> Figure:
@@ -23,18 +34,12 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
         chance: drawn as a line where given.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     names = list(dict.fromkeys(table[panels]))
     count = table["arm"].nunique()
-    figure, axes = plt.subplots(
-        1,
-        len(names),
-        figsize=(max(4.5, 0.95 * count) * len(names), 4.2),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for axis, name in zip(axes[0], names, strict=True):
+    wide = min(WIDEST, max(4.5, 0.95 * count))  # of one panel
+    figure, axes = _panels(len(names), max(1, int(WIDEST // wide)), (wide, 4.2))
+    for axis, name in zip(axes.flat, names, strict=False):
         rows = table[table[panels] == name]
         colours = [palette(table)[arm] for arm in rows["arm"]]
         axis.bar(range(len(rows)), rows["value"], color=colours, width=0.75)
@@ -44,33 +49,60 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
         for x, value in enumerate(rows["value"]):
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
             axis.annotate(f"{value:.2f}", (x, 0.035), ha="center", fontsize=9, bbox=box, zorder=5)
-        axis.set_xticks(range(len(rows)), [label(arm) for arm in rows["arm"]], rotation=35, ha="right")
-        axis.set(ylim=(0, 1.05), title=str(name), ylabel="accuracy on held-out prompts")
+        names_of_arms = [textwrap.fill(label(arm), 16) for arm in rows["arm"]]
+        axis.set_xticks(range(len(rows)), names_of_arms, rotation=35 if count < 13 else 60, ha="right")
+        axis.set(ylim=(0, 1.05), title=fitting(f"{name}{_best(rows)}", wide), ylabel="accuracy on held-out prompts")
         axis.grid(axis="x", visible=False)
         if chance is not None:
             axis.axhline(chance, color="0.3", linestyle=":", linewidth=1.2)
             axis.annotate("chance", (len(rows) - 0.5, chance + 0.01), ha="right", fontsize=9, color="0.3")
-    axes[0][0].label_outer()
     return figure
+
+
+def _panels(number: int, across: int, size: tuple[float, float]):
+    """A figure with so many panels of that size, in inches, so many of them beside each other; the rest stay empty."""
+    across = min(across, number)
+    rows = -(-number // across)
+    figure, axes = plt.subplots(
+        rows, across, figsize=(size[0] * across, size[1] * rows), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat[number:]:
+        axis.set_axis_off()
+    return figure, axes
+
+
+def _best(rows: pd.DataFrame) -> str:
+    """What a panel of bars shows: where standard RL ends, and which other arm comes next."""
+    reached = rows.set_index("arm")["value"]
+    others = reached.drop(labels=["base", "standard"], errors="ignore").dropna()
+    if "standard" not in reached or others.empty:
+        return ""
+    return f": {label('standard')} {reached['standard']:.2f}, next {label(others.idxmax())} {others.max():.2f}"
 
 
 def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
     """A panel for each column of the learning curve against updates, a line for each arm, a band over its seeds."""
     if curves.empty:
-        return _nothing()
+        return nothing()
+    arms = list(curves["arm"].unique())
+    dashes = {arm: style(arm, arms)[1] for arm in arms}
     rows = -(-len(columns) // 3)
     across = min(3, len(columns))
-    figure, axes = plt.subplots(rows, across, figsize=(4 * across, 3.1 * rows), squeeze=False, layout="constrained")
+    size = (min(4 * across, WIDEST), 3.1 * rows)
+    figure, axes = plt.subplots(rows, across, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat[len(columns) :]:
         axis.set_axis_off()
     for axis, column in zip(axes.flat, columns, strict=False):
         sns.lineplot(
-            curves, x="step", y=column, hue="arm", palette=palette(curves), errorbar=("pi", 100), ax=axis, legend=False
-        )
+            curves, x="step", y=column, hue="arm", style="arm", palette=palette(curves), dashes=dashes,
+            errorbar=("pi", 100), ax=axis, legend=False,
+        )  # fmt: skip
         axis.set(xlabel="updates", ylabel=column.replace("_", " "))
-    arms = list(curves["arm"].unique())
-    lines = [plt.Line2D([], [], color=palette(curves)[arm], label=label(arm).replace("\n", " ")) for arm in arms]
-    figure.legend(handles=lines, loc="outside upper center", ncols=len(arms))
+    lines = [
+        plt.Line2D([], [], color=palette(curves)[arm], linestyle=(0, dashes[arm] or ()), label=label(arm))
+        for arm in arms
+    ]
+    figure.legend(handles=lines, loc="outside upper center", ncols=min(4, len(arms)))
     return figure
 
 
@@ -81,15 +113,15 @@ def alignment_curves(table: pd.DataFrame) -> Figure:
         table: columns pair, k, metric (pass@k, maj@k or guessing) and value.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     grid = sns.relplot(
-        table, x="k", y="value", hue="metric", style="metric", col="pair", kind="line", markers=True, height=3.3,
-        hue_order=["pass@k", "maj@k", "guessing"], palette=["#0173b2", "#de8f05", "0.5"], aspect=1.15,
+        table, x="k", y="value", hue="metric", style="metric", col="pair", col_wrap=min(3, table["pair"].nunique()), kind="line", markers=True, height=2.9,
+        hue_order=["pass@k", "maj@k", "guessing"], palette=["#0173b2", "#de8f05", "0.5"], aspect=1.0,
     )  # fmt: skip
     grid.set(xscale="log", ylim=(0, 1.05), xlabel="samples k", ylabel="share of prompts")
-    grid.set_titles("{col_name}")
-    for axis in grid.axes.flat:
+    for axis, pair in zip(grid.axes.flat, table["pair"].unique(), strict=True):
         axis.set_xscale("log", base=2)
+        axis.set_title(textwrap.fill(pair, 30), fontsize=10)
     return grid.figure
 
 
@@ -100,18 +132,21 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
         table: as `claims.verdicts` gives it, without missing rows.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     ranked = table.sort_values("alignment", ascending=False)
     pairs = list(dict.fromkeys(zip(ranked["model"], ranked["task"], strict=True)))
     names = list(dict.fromkeys(table["claim"]))
     colours, block = task_colours(table), len(pairs) + 1.5
-    figure, axis = plt.subplots(figsize=(8.5, 0.17 * len(names) * block + 1.2), layout="constrained")
+    figure, axis = plt.subplots(figsize=(8.5, 0.17 * len(names) * block + 1.5), layout="constrained")
     for row in table.itertuples():
         estimate, colour = row.recovered, colours[row.task]
         y = names.index(row.claim) * block + pairs.index((row.model, row.task))
-        low, high = max(estimate.low, SHOWN[0]), min(estimate.high, SHOWN[1])
+        low, high = np.clip([estimate.low, estimate.high], *SHOWN)
         axis.plot([low, high], [y, y], color=colour, linewidth=2)
         axis.plot(np.clip(estimate.value, *SHOWN), y, VERDICTS[row.verdict], color=colour, markersize=6)
+        for end, marker in ((SHOWN[0], "<"), (SHOWN[1], ">")):  # what goes on outside
+            if (estimate.low < end and marker == "<") or (estimate.high > end and marker == ">"):
+                axis.plot(end, y, marker, color=colour, markersize=4)
         axis.annotate(f"{row.model}, {row.task}", (SHOWN[1] + 0.07, y), fontsize=7, va="center", annotation_clip=False)
     for verdict, marker in VERDICTS.items():
         axis.plot([], [], marker, color="0.3", linestyle="", label=verdict)
@@ -119,53 +154,18 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     axis.set(
         xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
     )
-    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [n.replace("_", " ") for n in names])
+    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [_arm_of(n) for n in names])
     axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
-    figure.legend(loc="outside upper center", ncols=3)
+    counts = table["verdict"].value_counts()
+    axis.set_title(", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts))
+    figure.legend(loc="outside upper center", ncols=4)
     return figure
 
 
-def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None = None) -> Figure:
-    """The share of standard RL's gain that each arm recovers against a measure of alignment, a panel for each arm.
-
-    Args:
-        table: as `dose_response.shares` gives it.
-        measure: its column on the horizontal axis.
-        flips: as `dose_response.flips` gives it: the band where the claim turns from fails to holds.
-    """
-    if table.empty:
-        return _nothing()
-    arms = list(table["arm"].unique())
-    across = min(2, len(arms))
-    rows = -(-len(arms) // across)
-    figure, axes = plt.subplots(
-        rows, across, figsize=(5 * across, 3.4 * rows), squeeze=False, sharex=True, sharey=True, layout="constrained"
-    )
-    colours, markers = task_colours(table), "osD^vP"
-    tasks = list(colours)
-    for axis in axes.flat[len(arms) :]:
-        axis.set_axis_off()
-    for axis, arm in zip(axes.flat, arms, strict=False):
-        for row in table[table["arm"] == arm].to_dict("records"):
-            estimate, colour = row["recovered"], colours[row["task"]]
-            low, high = max(estimate.low, SHOWN[0]), min(estimate.high, SHOWN[1])
-            axis.plot([row[measure]] * 2, [low, high], color=colour, alpha=0.6)
-            axis.plot(row[measure], row["value"], markers[tasks.index(row["task"]) % 6], color=colour)
-        axis.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)
-        axis.set(title=label(arm).replace("\n", " "), ylim=(-1.05, 1.55), xlabel=measure, ylabel="share recovered")
-        axis.label_outer()
-        if flips is not None:
-            flip = flips[flips["arm"] == arm].iloc[0]
-            if abs(flip["flip"]) != float("inf"):
-                low, high = max(flip["low"], table[measure].min()), min(flip["high"], table[measure].max())
-                axis.axvspan(low, high, color="0.5", alpha=0.2)
-                axis.axvline(flip["flip"], color="0.3", linewidth=1)
-    handles = [
-        plt.Line2D([], [], marker=markers[i % 6], color=colours[t], linestyle="", label=t) for i, t in enumerate(tasks)
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(tasks))
-    return figure
+def _arm_of(claim: str) -> str:
+    """What readers call the arm that a claim is about."""
+    return label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
 
 
 def seeds_apart(table: pd.DataFrame) -> Figure:
@@ -175,30 +175,16 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
         table: as `records.frame` gives it.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     pairs = list(table.groupby(["model", "task"], sort=False))
-    figure, axes = plt.subplots(
-        1, len(pairs), figsize=(5 * len(pairs), 4), sharey=True, squeeze=False, layout="constrained"
-    )
-    for axis, ((model, task), rows) in zip(axes[0], pairs, strict=True):
+    figure, axes = _panels(len(pairs), 2, (5, 4))
+    for axis, ((model, task), rows) in zip(axes.flat, pairs, strict=False):
         arms, of_arm = list(dict.fromkeys(rows["arm"])), rows.groupby("arm")["arm"]
         beside = of_arm.cumcount() / (of_arm.transform("size") - 1).clip(lower=1) - 0.5  # seeds in their order
         axis.scatter(rows["arm"].map(arms.index) + 0.4 * beside, rows["accuracy"], color="#0173b2", alpha=0.8, s=25)
-        axis.set_xticks(range(len(arms)), arms, rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_xticks(range(len(arms)), [label(arm) for arm in arms], rotation=35, ha="right", rotation_mode="anchor")
         axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)
         axis.set(title=f"{model}, {task}", xlabel="", ylabel="accuracy on held-out prompts", ylim=(-0.03, 1.03))
-    return figure
-
-
-def gain_against(table: pd.DataFrame, measure: str) -> Figure:
-    """The gain in accuracy of one arm against a prediction of it, with the diagonal on which both are equal."""
-    if table.empty:
-        return _nothing()
-    figure, axis = plt.subplots(figsize=(5, 4), layout="constrained")
-    sns.scatterplot(table, x=measure, y="gain", hue="task", style="task", palette="colorblind", s=60, ax=axis)
-    ends = [min(table[measure].min(), table["gain"].min(), 0), max(table[measure].max(), table["gain"].max())]
-    axis.plot(ends, ends, color="0.3", linestyle="--", linewidth=1)
-    axis.set(xlabel=f"{measure} of the untrained model", ylabel="gain in accuracy")
     return figure
 
 
@@ -208,7 +194,7 @@ def completions(rows: pd.DataFrame) -> Figure:
     Args:
         rows: as `contamination.measure` gives them; bands are 95% bootstrap intervals over questions.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(WIDEST, 3.4), sharey=True, layout="constrained")
     titles = {"exact_match": "exact match", "rouge_l": "ROUGE-L", "right": "right answer"}
     for axis, (name, title) in zip(axes, titles.items(), strict=True):
         seen = rows[rows[name].notna()]
@@ -216,11 +202,4 @@ def completions(rows: pd.DataFrame) -> Figure:
             seen, x="share", y=name, hue="task", style="task", markers=True, seed=0, ax=axis, legend=name == "right"
         )
         axis.set(title=title, ylim=(-0.03, 1.05), xlabel="share of the question shown", ylabel="mean over questions")
-    return figure
-
-
-def _nothing() -> Figure:
-    figure, axis = plt.subplots(figsize=(4.5, 1.2), layout="constrained")
-    axis.annotate("no finished runs", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
-    axis.set_axis_off()
     return figure

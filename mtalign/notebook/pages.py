@@ -50,16 +50,21 @@ def check_notebooks(grid: Grid, path: str | Path) -> None:
 
 
 def grid_of(out: Path) -> Grid:
-    """The grid that a study's output folder was made from.
+    """The grid that a study's output folder was made from; its models need not be at hand to read what came out.
 
     Raises:
         ConfigError: `out` is not the output folder of a study.
     """
-    return open_grid(kept_grid(out), planned=True)
+    path = kept_grid(out)
+    grid = load_grid(path)
+    check_notebooks(grid, path)
+    return grid
 
 
 def find_notebook(name: str, where="notebooks") -> Path:
     """The source of the notebook called `name`, or lying at the path `name`; in a name of ours, after a dot comes what tells several executions of it apart."""
+    if not (isinstance(name, str) and name.isprintable() and len(name) <= 200):
+        raise ConfigError(f"{where}: notebooks: expected a name of a notebook or a path to one, got {name!r:.60}")
     if name.endswith(".ipynb"):
         source = Path(name).resolve()
     else:

@@ -16,6 +16,7 @@ from mtalign.claims.verdicts import CLAIMS, Claim, verdicts
 from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.grid import expand_grid
 from mtalign.config.run import RANKED, Run
+from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.models.load import check_names
 from mtalign.notebook.alt_text import show_in_words
 from mtalign.notebook.pages import PARAMETERS
@@ -158,7 +159,7 @@ def start(names: dict) -> Session:
         raise ConfigError(f"notebook: workers: expected 1 or more, got {given['workers']}")
     models = given.get("models") or [given.get("model", "")]
     tasks = given.get("tasks") or [given.get("task", "")]
-    pairs = [(model, task) for model in models for task in tasks]
+    pairs = [(m, t) for m in models for t in tasks if not is_warm_up(m) or parse(m).task == t]
     check_names(pairs)
     fixed = given.get("settings", {}) | ({"max_steps": given["max_steps"]} if "max_steps" in given else {})
     runs = expand_grid("notebook", pairs, given["arms"], given["seeds"], fixed, given.get("own_arms"))

@@ -43,12 +43,12 @@ class Records:
             record = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: corrupt record ({error}); delete it to compute the run again") from None
         if not isinstance(record, dict) or record.get("checksum") != checksum(record):
             raise ConfigError(f"{path}: checksum: does not match the record; delete it to compute the run again")
         defaults = {field.name: field.default for field in fields(Run)}
-        if defaults | record.get("config", {}) != asdict(run):
+        if not isinstance(record.get("config"), dict) or defaults | record["config"] != asdict(run):
             raise ConfigError(f"{path}: config: is not that of its run_id; delete it to compute the run again")
         return record
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import bleach
 import jinja2
 import nbformat
+from bleach.html5lib_shim import Filter
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
@@ -65,6 +66,11 @@ TAGS = [
 ]
 SPANS = ["id", "class", "rowspan", "colspan"]
 ATTRIBUTES = {"*": ["id", "class"], "a": ["id", "class", "href"], "td": SPANS, "th": SPANS}
+ID, CLASS, HREF = (None, "id"), (None, "class"), (None, "href")  # as html5lib names them
+OWN_ID = "n-"  # before every id of what is cleaned: none of ours begins so
+HARMLESS = re.compile(
+    r"highlight|hl-[\w-]+|dataframe|anchor-link|(?!l\d)[a-z][a-z0-9]{0,2}"
+)  # classes of code and tables
 SHOWN = ["text/html", "text/markdown", "image/png", "text/plain"]  # of an output, the first that there is
 TEMPLATES = paths.PACKAGE / "templates"
 
@@ -139,12 +145,13 @@ def _exporter() -> HTMLExporter:
     )  # fmt: skip
     exporter.register_filter("clean_html", clean)
     exporter.register_filter("scrolling", scrolling)
+    exporter.register_filter("without_headings", without_headings)
     return exporter
 
 
 def _anchor(heading: str) -> str:
-    """The id that nbconvert gives to a heading: its words with hyphens."""
-    return heading.lstrip("# ").strip().replace(" ", "-")
+    """The id that a heading has here: nbconvert gives it its words with hyphens, `clean` what tells it from ours."""
+    return OWN_ID + heading.lstrip("# ").strip().replace(" ", "-")
 
 
 def plain(markdown: str) -> str:
@@ -166,13 +173,53 @@ def first_sentence(markdown: str) -> str:
     return re.split(r"(?<=[.?!])\s", text)[0] or "Drawn by the code above."
 
 
+class _NotOurs(Filter):
+    """What is cleaned cannot pose as ours: its ids are its own, it has the classes of code and tables, no link leads out."""
+
+    def __iter__(self):
+        leads_to = ""
+        for token in super().__iter__():
+            attributes = token.get("data")
+            if token["type"] in ("StartTag", "EmptyTag") and attributes:
+                if ID in attributes:
+                    attributes[ID] = OWN_ID + attributes[ID]
+                if CLASS in attributes:
+                    attributes[CLASS] = " ".join(name for name in attributes[CLASS].split() if HARMLESS.fullmatch(name))
+                if token["name"] == "a" and HREF in attributes:
+                    if attributes[HREF].startswith("#"):
+                        attributes[HREF] = "#" + OWN_ID + attributes[HREF][1:]
+                    else:
+                        leads_to = attributes.pop(HREF)
+            yield token
+            if token["type"] == "EndTag" and token["name"] == "a" and leads_to:
+                yield {"type": "Characters", "data": f" ({leads_to})"}
+                leads_to = ""
+
+
+@cache
+def _cleaner() -> bleach.Cleaner:
+    return bleach.Cleaner(tags=TAGS, attributes=ATTRIBUTES, strip=True, filters=[_NotOurs])
+
+
 def clean(html: str) -> str:
-    """The HTML with its text and tables, and nothing that runs, loads or styles.
+    """The HTML with its text and tables, and nothing that runs, loads, styles, leads out of the page or poses as ours.
 
     >>> clean("<p onclick='x()'>a<script>b()</script><img src=x onerror=y></p>")
     '<p>ab()</p>'
+    >>> clean('<p id="content" class="holds n">a <a href="https://b.example">c</a></p>')
+    '<p id="n-content" class="n">a <a>c</a> (https://b.example)</p>'
     """
-    return bleach.clean(str(html), tags=TAGS, attributes=ATTRIBUTES, strip=True)
+    return _cleaner().clean(str(html))
+
+
+def without_headings(html: str) -> str:
+    """Clean HTML whose headings are paragraphs: headings of a page are in its own text, not in what code or models print.
+
+    >>> without_headings("<h2>Verdicts</h2>")
+    '<p><strong>Verdicts</strong></p>'
+    """
+    html = re.sub(r"<h[1-4]\b[^>]*>", "<p><strong>", html)
+    return re.sub(r"</h[1-4]>", "</strong></p>", html)
 
 
 def scrolling(html: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import subprocess
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,58 +14,75 @@ from nbconvert.filters import markdown2html
 from mtalign.claims import dose_response
 from mtalign.claims.tables import arm_accuracy, difference
 from mtalign.claims.untrained import UNTRAINED, gain_without_training
-from mtalign.claims.verdicts import CLAIMS, LEAST_GAIN, STRONG, THRESHOLD, alignment, correct, panel, settled, verdicts
-from mtalign.config import paths, recipes
+from mtalign.claims.verdicts import (
+    CLAIMS,
+    LEAST_GAIN,
+    STRONG,
+    THRESHOLD,
+    alignment,
+    correct,
+    panel,
+    settled,
+    verdicts,
+)
+from mtalign.config import recipes
 from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
 from mtalign.config.run import Run
-from mtalign.models.load import is_shipped
+from mtalign.models.load import is_micro
 from mtalign.notebook import conclusions
 from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
+from mtalign.notebook.pages import pages
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
 from mtalign.records.tables import named
+from mtalign.report.advice import advice
+from mtalign.report.dose_panel import panel as panel_of
+from mtalign.report.findings import MEASURE, findings
+from mtalign.report.matrix import strip
+from mtalign.report.predictions import of_notebooks, of_pairs, of_the_paper
 from mtalign.report.run_pages import runs_table
+from mtalign.report.words import WORDS, said, word
 from mtalign.tasks.registry import load_task
 
 
 def contents(grid: Grid, records: Records, out: Path) -> dict:
-    """What the index shows, from the records alone; draws `headline.png`."""
+    """What the index shows, from the records alone; draws `headline.png` and, of a dose ladder, `dose_response.png`."""
     found = [(run, records.read(run)) for run in grid.runs]
     finished = [record for _, record in found if record and record["status"] == "finished"]
     headline = grid.block({}).runs
     bars = arm_accuracy(headline, records, by_panel=True)
     draw(accuracy_bars(bars), out / "headline.png")
-    dose_panels = None
-    if len({run.model for run in headline}) > 2:
-        shares = dose_response.shares(headline, records)
-        flips = dose_response.flips(shares) if len(shares) else shares
-        draw(dose_response_picture(shares, "chance-corrected pass@4", flips), out / "dose_response.png")
-        text = "; ".join(
-            f"{r.arm} crosses one half at {r.flip:.2f}, {r.low:.2f} to {r.high:.2f}" for r in flips.itertuples()
-        )
-        dose_panels = embed((out / "dose_response.png").read_bytes(), f"Share recovered against alignment. {text}")
-    levels = {
-        (r["config"]["model"], r["config"]["task"]): alignment(r) for r in finished if r["config"]["arm"] == "base"
-    }
-    base = [r for r in finished if r["config"]["arm"] == "base"]
-    options = {(r["config"]["model"], r["config"]["task"]): named(r) for r in base}
-    runs = runs_table([record for _, record in found if record])
+    tables, runs = verdict_tables(grid, records), runs_table([record for _, record in found if record])
+    shares, flips = ladder(grid, records)
+    if len(flips):
+        draw(dose_response_picture(shares, MEASURE, flips), out / "dose_response.png")
+    told = findings(grid, records, tables, flips)
+    pairs, asked = paired(grid, records), without_training(grid, records)
+    base = {(r["config"]["model"], r["config"]["task"]): r for r in finished if r["config"]["arm"] == "base"}
+    options = {pair: named(record) for pair, record in base.items()}
     return {
         "grid": grid,
+        "found": told,
+        "deciding": panel_of(shares, flips, told.deciding) if told.deciding else None,
+        "panels": [panel_of(shares, flips, arm) for arm in flips["arm"]] if len(flips) else [],
+        "advice": advice(tables, flips, runs),
+        "strips": [strip(table) for table in tables],
+        "words": WORDS,
         "headline": embed((out / "headline.png").read_bytes(), headline_text(bars)),
-        "dose_response": dose_panels,
         "bars": bars.to_dict("records"),
-        "tables": verdict_tables(grid, records),
-        "paired": paired(grid, records),
-        "sentences": sentences(grid, records),
-        "without_training": (asked := without_training(grid, records)),
+        "tables": tables,
+        "paired": pairs,
+        "paper": of_the_paper(tables),
+        "judged": of_pairs(pairs) + of_notebooks(pages(grid), out),
+        "predictors": _html(conclusions.predictors(dose_response.predictors(shares))) if len(flips) else None,
+        "without_training": asked,
         "ways": [way for way in UNTRAINED if any(way in row for row in asked.values())],
-        "levels": levels,
+        "levels": {pair: alignment(record) for pair, record in base.items()},
         "named": {pair: share for pair, share in options.items() if share is not None},
-        "chance": {task: load_task(task).chance for _, task in levels},
-        "micro": all(is_shipped(model) for model, _ in grid.pairs),
+        "chance": {task: load_task(task).chance for _, task in base},
+        "micro": all(is_micro(model) for model, _ in grid.pairs),
         "seeds": grid.block({}).seeds,
         "claims": CLAIMS,
         "base": [row for row in runs if row["arm"] == "base" and row["status"] == "finished"],
@@ -81,11 +97,12 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "deviations": deviations_of([(run, record) for run, record in found if record]),
         "settings": recipes.table(grid.runs),
         "run_seconds": sum(record["seconds"] for record in finished),
-        "commit": commit(),
         "threshold": THRESHOLD,
         "strong": STRONG,
         "panel": panel,
-        "label": lambda arm: label(arm).replace("\n", " "),
+        "label": label,
+        "said": said,
+        "word": word,
     }
 
 
@@ -95,11 +112,22 @@ def deviations_of(found: list[tuple[Run, dict]]) -> list[str]:
     return list(dict.fromkeys(lines + [line for run, _ in found for line in recipes.missing_terms(run)]))
 
 
+def ladder(grid: Grid, records: Records) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Shares and flips of the headline block, where it has more than two models and standard RL gains in three pairs."""
+    block = grid.block({})
+    if len({run.model for run in block.runs}) < 3:
+        return pd.DataFrame(), pd.DataFrame()
+    shares = dose_response.shares(block.runs, records)
+    if shares.empty or len(shares[["model", "task"]].drop_duplicates()) < 3:
+        return pd.DataFrame(), pd.DataFrame()
+    return shares, dose_response.flips(shares)
+
+
 def headline_text(bars: pd.DataFrame) -> str:
     """The headline picture in words, for those who do not see it."""
     parts = []
     for name, rows in bars.groupby("panel"):
-        values = ", ".join(f"{label(r.arm)} {r.value:.2f}".replace("\n", " ") for r in rows.itertuples())
+        values = ", ".join(f"{label(r.arm)} {r.value:.2f}" for r in rows.itertuples())
         parts.append(f"{name}: {values}")
     return "Accuracy on held-out prompts. " + "; ".join(parts)
 
@@ -115,17 +143,6 @@ def draw(figure, path: Path) -> None:
 def embed(png: bytes, text: str) -> Markup:
     """The picture inside the page, with its alternative text."""
     return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(base64.b64encode(png).decode(), text)
-
-
-def commit() -> str:
-    """The commit of the checkout this runs from; "installed package" where there is none."""
-    command = ["git", "-C", str(paths.PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=12"]
-    if not (paths.PACKAGE.parent / ".git").exists():
-        return "installed package"
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
 
 
 PAIRED = "12_paired_arms"
@@ -185,17 +202,6 @@ def without_training(grid: Grid, records: Records) -> dict[tuple[str, str], dict
         for row in gain_without_training(block.runs, records).itertuples():
             share = row.share if row.gain >= LEAST_GAIN else None
             found.setdefault((row.model, row.task), {})[row.way] = (row.accuracy, share)
-    return found
-
-
-def sentences(grid: Grid, records: Records) -> dict[str, Markup]:
-    """What the headline block says, in sentences: where each claim flips, and which measure of alignment predicts best."""
-    block = grid.block({})
-    shares = dose_response.shares(block.runs, records)
-    if shares.empty or len(block.pairs) < 3:
-        return {}
-    found = {"flips": _html(conclusions.flips(dose_response.flips(shares)))}
-    found["predictors"] = _html(conclusions.predictors(dose_response.predictors(shares)))
     return found
 
 

@@ -24,12 +24,31 @@ STYLE = "style.css"
 WIDTH, HEIGHT, LEFT, TOP = 590, 130, 40, 10  # of the area that lines are drawn in
 
 
-def write_run_pages(grid: Grid, records: Records, out: Path, templates: jinja2.Environment, rows: list[dict]) -> None:
-    """Writes `runs.html`, `runs.csv`, and `runs/<run_id>.html` with the style that they link, under `out`.
+def write_run_pages(
+    grid: Grid, records: Records, out: Path, templates: jinja2.Environment, rows: list[dict], each: bool
+) -> None:
+    """Writes `runs.html` and `runs.csv`; where `each`, `runs/<run_id>.html` too, with the style that they link.
 
     Args:
         rows: as `runs_table` gives them, of all runs of the grid that have a record.
+        each: where not, pages of runs that are there are deleted: nothing would lead to them, and they would grow old.
     """
+    if each:
+        _write_each(grid, records, out, templates, rows)
+    elif (out / "runs").is_dir():
+        for older in [*(out / "runs").glob("*.html"), out / "runs" / STYLE]:
+            older.unlink(missing_ok=True)
+        if not any((out / "runs").iterdir()):
+            (out / "runs").rmdir()
+    text = templates.get_template("runs.html").render(
+        grid=grid, rows=rows, columns=COLUMNS, sorts=True, pages=each, label=label,
+        made_from=records.evidence(grid.runs),
+    )  # fmt: skip
+    html.write(out / "runs.html", text)
+    write_whole(out / "runs.csv", csv(rows))
+
+
+def _write_each(grid: Grid, records: Records, out: Path, templates: jinja2.Environment, rows: list[dict]) -> None:
     (out / "runs").mkdir(exist_ok=True)
     write_whole(out / "runs" / STYLE, templates.globals["style"].encode())  # once, not in each of many pages
     template, names = templates.get_template("run.html"), set()
@@ -45,11 +64,6 @@ def write_run_pages(grid: Grid, records: Records, out: Path, templates: jinja2.E
     for older in (out / "runs").glob("*.html"):
         if older.name not in names:
             older.unlink()
-    text = templates.get_template("runs.html").render(
-        grid=grid, rows=rows, columns=COLUMNS, sorts=True, made_from=records.evidence(grid.runs)
-    )
-    html.write(out / "runs.html", text)
-    write_whole(out / "runs.csv", csv(rows))
 
 
 def runs_table(found: list[dict]) -> list[dict]:
@@ -78,7 +92,7 @@ def run_page(record: dict, row: dict, base: dict | None) -> dict:
         base: the record of the untrained model, which holds its completions.
     """
     shown = {"id": record["run_id"], "record": record, "config": record["config"], "cut": CUT}
-    shown["label"] = lambda arm: label(arm).replace("\n", " ")
+    shown["label"] = label
     if record["status"] != "finished":
         return shown
     metrics = [name for name in METRICS if name in row and row[name] == row[name]]

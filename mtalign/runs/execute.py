@@ -15,6 +15,8 @@ from mtalign.config import plugins
 from mtalign.config.errors import RunError, in_one_line
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
+from mtalign.config.warm_up import is_warm_up, parse
+from mtalign.models import dialled
 from mtalign.records.store import Records
 from mtalign.runs.progress import reporter
 from mtalign.runs.provenance import provenance
@@ -52,7 +54,9 @@ def execute(
         record = _untrained(run)
     else:
         record = _trained(run, records, progress, resources, shared or records.folder.resolve().parent)
-    record = {"status": "finished", "chance": load_task(run.task).single_answer} | record
+    record = (
+        {"status": "finished", "chance": load_task(run.task).single_answer} | record | _warm_up(run) | _dialled(run)
+    )
     if resources != Resources():
         shown = dataclasses.asdict(resources) | {"accelerate": Path(resources.accelerate).stem}
         record["resources"] = {key: value for key, value in shown.items() if value}
@@ -124,6 +128,20 @@ def _evaluate(run: Run, model, tokenizer, examples: Sequence[Example], seed: int
             model, tokenizer, examples, task.kind, run.num_samples, run.max_completion_length, seed, run.temperature,
             instruction=task.instruction, style=run.style, shown=demonstrations(task),
         )  # fmt: skip
+
+
+def _warm_up(run: Run) -> dict:
+    """What the record says of the warm-up that the run started from: all runs of one checkpoint name the same weights."""
+    if not is_warm_up(run.model):
+        return {}
+    from mtalign.models.warm_up import facts
+
+    return {"warm_up": facts(parse(run.model))}
+
+
+def _dialled(run: Run) -> dict:
+    """The digest of the weights of a base model that was built on demand: on another machine they can differ."""
+    return {"base_weights": dialled.digest(dialled.built(run.model))} if dialled.is_dialled(run.model) else {}
 
 
 def _finished(records: Records, run: Run) -> dict:

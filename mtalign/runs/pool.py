@@ -10,14 +10,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
-from tqdm import tqdm
 
+from mtalign.config.bar import bar
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
 from mtalign.records.store import Records
 from mtalign.runs.progress import State
 from mtalign.runs.provenance import refuse_stale
-from mtalign.runs.worker import compute_and_write, warm_up
+from mtalign.runs.worker import compute_and_write, unheard, warm_up
 
 DEATHS = 2  # of its worker process (for want of memory, or killed) that a run survives: it is begun again
 
@@ -28,7 +28,8 @@ def complete(
 ) -> dict[str, int]:  # fmt: skip
     """Computes what is missing among the runs and those they need, in worker processes, with a progress bar.
 
-    A failed run is recorded with its reason and the others go on.
+    A failed run is recorded with its reason and the others go on. Runs are begun in the order given, each after those it
+    needs.
 
     Args:
         workers: processes on this machine; a cluster decides itself.
@@ -61,7 +62,8 @@ def complete(
             for run in _ready(waiting, running)[: workers - len(running)]:
                 waiting.remove(run)
                 arguments = (run, records.folder, resources, progress.state.progress(run))
-                running[pool.schedule(compute_and_write, args=arguments)] = run
+                with unheard():  # the first call starts the processes
+                    running[pool.schedule(compute_and_write, args=arguments)] = run
             progress.show(list(running.values()))
             for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
                 run = running.pop(future)
@@ -89,7 +91,7 @@ def _missing(runs: Iterable[Run], records: Records, retry_failed: bool) -> tuple
     """
     wanted = dict.fromkeys(each for run in runs for each in (*run.needs, run))
     missing, finished, counts = [], [], {"found": 0, "trained": 0, "failed": 0}
-    for run in sorted(wanted, key=lambda run: len(run.needs)):
+    for run in wanted:
         record = records.read(run)
         if record is None or (record["status"] == "failed" and retry_failed):
             missing.append(run)
@@ -118,7 +120,7 @@ class Progress:
         self.bar = None
         if missing:
             form = "{desc} |{bar}| {percentage:3.0f}%  {elapsed} elapsed, {remaining} left"
-            self.bar = tqdm(total=sum(map(self._cost, missing)), bar_format=form)
+            self.bar = bar(total=sum(map(self._cost, missing)), bar_format=form)
 
     @staticmethod
     def _cost(run: Run) -> int:

@@ -60,36 +60,53 @@ def reporter(path: Path | None):
     return report
 
 
-def status(out: Path, now: float | None = None) -> str:
-    """The state of the grid whose output folder is `out`, in lines for people.
+def state(out: Path, now: float | None = None) -> dict:
+    """The state of the grid whose output folder is `out`.
+
+    Returns:
+        `folder`; `status`: finished, running, or stopped; `seconds` since it began and `silent` seconds since its last sign of
+        life; `total` runs and how many of them were `found`, `trained` and `failed`; `running`: run -> its `seconds`, and `updates` done `of` how many
+        (None where it has not said); `failures`: the names of runs that failed.
 
     Raises:
         ConfigError: there is no state in `out`.
     """
     try:
-        state = json.loads((out / FILE).read_text(encoding="utf-8"))
+        kept = json.loads((out / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{out / FILE}: not there; is this the output folder of `mtalign study`?") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{out / FILE}: cannot be read: {error}") from None
     now = now or time.time()
-    silent = now - state["updated"]
-    word = "runs finished" if state["finished"] else "running" if silent < STALE else f"stopped {_span(silent)} ago"
-    done = state["found"] + state["trained"] + state["failed"]
-    lines = [
-        f"{out}: {word}; {done} of {state['total']} runs done ({state['trained']} computed by this command, "
-        f"{state['failed']} failed), {len(state['running'])} running, {_span(state['updated'] - state['began'])} elapsed"
-    ]
-    for run_id, since in state["running"].items():
-        line = f"  running  {run_id}  {_span(now - since)}"
+    silent = now - kept["updated"]
+    word = "finished" if kept["finished"] else "running" if silent < STALE else "stopped"
+    running = {}
+    for run_id, since in kept["running"].items():
         try:
             updates, total = map(int, (out / "progress" / run_id).read_text().split())
-            left = (now - since) / updates * (total - updates)
-            line += f"  {updates}/{total} updates, about {_span(left)} of training left"
-        except (OSError, ValueError, ZeroDivisionError):
-            pass
+        except (OSError, ValueError):
+            updates = total = None
+        running[run_id] = {"seconds": now - since, "updates": updates, "of": total}
+    counts = {key: kept[key] for key in ("total", "found", "trained", "failed")}
+    about = {"folder": str(out), "status": word, "seconds": kept["updated"] - kept["began"], "silent": silent}
+    return about | counts | {"running": running, "failures": kept["failures"]}
+
+
+def in_words(found: dict) -> str:
+    """What `state` found, in lines for people."""
+    words = {"finished": "runs finished", "running": "running", "stopped": f"stopped {_span(found['silent'])} ago"}
+    done = found["found"] + found["trained"] + found["failed"]
+    lines = [
+        f"{found['folder']}: {words[found['status']]}; {done} of {found['total']} runs done ({found['trained']} computed by this"
+        f" command, {found['failed']} failed), {len(found['running'])} running, {_span(found['seconds'])} elapsed"
+    ]
+    for run_id, one in found["running"].items():
+        line = f"  running  {run_id}  {_span(one['seconds'])}"
+        if one["updates"]:
+            left = one["seconds"] / one["updates"] * (one["of"] - one["updates"])
+            line += f"  {one['updates']}/{one['of']} updates, about {_span(left)} of training left"
         lines.append(line)
-    return "\n".join(lines + [f"  failed   {run_id}" for run_id in state["failures"]])
+    return "\n".join(lines + [f"  failed   {run_id}" for run_id in found["failures"]])
 
 
 def _span(seconds: float) -> str:

@@ -10,11 +10,12 @@ from mtalign.config import plugins
 from mtalign.config.errors import ConfigError
 from mtalign.config.recipes import deviations
 from mtalign.config.run import LATER, Run
-from mtalign.models.load import is_shipped
+from mtalign.models import dialled
+from mtalign.models.load import is_micro
 
 PACKAGES = ("mtalign", "torch", "transformers", "trl", "numpy")
 DEVIATIONS = [  # from the studied paper's recipe, where ours differs for every micro run
-    "base models pretrained here, of 85 thousand parameters",
+    "base models pretrained here, of {size} parameters",
     "16 prompts x 16 completions per rollout (theirs: 128 x 16), 2 updates per rollout (as theirs)",
     "constant learning rate without warm-up, no weight decay (theirs: 10 steps of warm-up, 0.1)",
     "no group filter and no duplication (theirs: groups without spread are dropped, the batch refilled by copies)",
@@ -34,10 +35,16 @@ def provenance(run: Run | None = None) -> dict:
     origin = {"versions": versions, "device": device}
     if run is None:
         return origin
-    micro = is_shipped(run.model) and not any(
+    micro = is_micro(run.model) and not any(
         getattr(run, name) != Run.__dataclass_fields__[name].default for name in LATER - {"fast"}
     )
-    return origin | {"deviations": DEVIATIONS if micro else deviations(run)}
+    return origin | {"deviations": _of_micro(run.model) if micro else deviations(run)}
+
+
+def _of_micro(model: str) -> list[str]:
+    size = dialled.parse(model).size if dialled.is_dialled(model) else "85k"
+    words = {"85k": "85 thousand", "650k": "0.65 million", "3m": "3 million"}[size]
+    return [line.format(size=words) for line in DEVIATIONS]
 
 
 def refuse_stale(records: list[dict], folder) -> None:

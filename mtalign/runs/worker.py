@@ -6,9 +6,12 @@ import contextlib
 import ctypes
 import gc
 import os
+import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from mtalign.config.resources import Resources
@@ -34,6 +37,20 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """Processes and threads that are started inside never hear Ctrl-C or SIGHUP: who started them ends them.
+
+    A signal from the terminal reaches every process of the command. One that is still importing would print a traceback.
+    """
+    resource_tracker.ensure_running()  # its start would unblock Ctrl-C again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def warm_up(parent: int) -> None:

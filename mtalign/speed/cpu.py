@@ -1,6 +1,9 @@
-"""Faster models on a CPU: `quicken` exchanges linear layers for oneDNN's, and sampling for that of `decoding`.
+"""Models on a CPU in half the time: linear layers by oneDNN, and the sampling of `speed.decoding`.
 
-By default it exchanges only what gives the same bits, which is so in small models.
+torch multiplies matrices by MKL, which on AMD processors does without the widest vector instructions; oneDNN, which
+torch ships too, uses them. For small layers both add up numbers in the same order, so that results are equal to the
+last bit and records do not depend on which is used; for wide layers they differ by rounding, and a run has to ask for
+it (`fast: true`). `quicken` changes a model in place; what cannot be done faster is left to torch and transformers.
 """
 
 from __future__ import annotations
@@ -14,15 +17,16 @@ from torch import nn
 
 from mtalign.speed.decoding import QUICK
 
-EXACT = 192  # numbers up to which oneDNN adds up a product in MKL's order; beyond, in blocks
-FEW = 64  # rows below which a call of oneDNN costs more than it saves
+EXACT = 192  # width of a layer up to which oneDNN adds up a product in MKL's order; wider ones it adds up in blocks
+FEW = 64  # rows (tokens) below which a call of oneDNN costs more than it saves
 
 
 def quicken(model: nn.Module, exact: bool = True) -> None:
-    """Changes the classes of a model's parts, in place, on a CPU.
+    """Makes a model on a CPU faster, in place, by changing the classes of its linear layers and of the model itself.
 
     Args:
-        exact: only where what they compute stays the same to the last bit, which is in small models.
+        exact: whether results must stay the same to the last bit. Then a model with a layer wider than `EXACT` is left
+            as it is, and so is every model on a machine where the two libraries differ.
     """
     layers = [module for module in model.modules() if type(module) is nn.Linear]
     widths = [width for layer in layers for width in (layer.in_features, layer.out_features)]
@@ -43,7 +47,11 @@ def available() -> bool:
 
 @lru_cache
 def agrees() -> bool:
-    """Whether it gives torch's bits for the products of small models on this machine: tried, once in a process."""
+    """Whether oneDNN gives torch's bits for the products of small models on this machine.
+
+    Tried with random matrices of the widths that micro models have, once in a process: which instructions the two
+    libraries choose depends on the processor.
+    """
     if not available():
         return False
     generator = torch.Generator().manual_seed(0)
@@ -55,8 +63,7 @@ def agrees() -> bool:
 
 
 class OneDNNLinear(nn.Linear):
-    """`nn.Linear` by oneDNN, which torch ships beside MKL: 2.2 times as fast on an AMD EPYC, where MKL does without the
-    widest vector instructions. The weights' gradient, a sum over all rows, stays torch's."""
+    """`nn.Linear` by oneDNN, in float32 on a CPU; few rows and everything else as in torch."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.numel() < FEW * x.shape[-1] or x.dtype != torch.float32 or x.device.type != "cpu":
@@ -65,10 +72,17 @@ class OneDNNLinear(nn.Linear):
 
 
 def _product(x, weight, bias=None):
+    """x @ weight.T + bias by oneDNN: the only name under which torch offers it; a private one, hence the exact pin."""
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 
 class _Linear(torch.autograd.Function):
+    """The product with its gradients. oneDNN's own operator has none.
+
+    The gradient of x is again a product of the same widths. That of the weights sums over all rows, far more than
+    `EXACT` numbers, where the bits would differ: it stays torch's.
+    """
+
     @staticmethod
     def forward(ctx, x, weight, bias):
         ctx.save_for_backward(x, weight)
@@ -87,10 +101,8 @@ class _Linear(torch.autograd.Function):
 def use_fastest_threads(model) -> int:
     """Sets the number of torch's threads to one or to all cores, whichever decodes faster now.
 
-    On a machine that other programs use too, threads wait for each other: there, two can be three times slower than one.
+    On a machine that other programs use too, threads wait for each other: two can be three times slower than one.
     """
-    import torch
-
     seconds = {}
     ids = torch.ones((16, 4), dtype=torch.long, device=model.device)
     for threads in dict.fromkeys((1, os.cpu_count() or 1)):

@@ -1,6 +1,7 @@
-"""A prompt's keys and values, kept once for all its samples: what `generate` would copy for each, at every token.
+"""A prompt's keys and values are kept once for all its samples: `generate` would copy them for each, at every token.
 
-Built from what transformers offers for it: a cache of one's own, and an attention function registered by name.
+For large models, whose prompts of hundreds of tokens fill most of the cache. Built from what transformers offers for
+it: a cache class of one's own, and an attention function registered by name. B are prompts, N the samples of each.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ class SharedLayer(DynamicLayer):
     """The keys and values of B prompts, and after `share` of N samples of each, in a buffer that is not copied."""
 
     def share(self, samples: int, length: int) -> None:
-        """From now on rows are samples, `samples` of each prompt in turn, with at most `length` tokens."""
+        """Ends the reading of prompts: from now on rows are their samples.
+
+        Args:
+            samples: N of each prompt, next to each other, in the order of the prompts.
+            length: tokens that a sample can have.
+        """
         self.prefix, self.length = (self.keys, self.values), 0
         self.buffers = [x.new_empty(len(x) * samples, x.shape[1], length, x.shape[3]) for x in self.prefix]
 
@@ -39,7 +45,7 @@ class SharedLayer(DynamicLayer):
 
 
 def attend(module, query, key, value, attention_mask, scaling, **kwargs):
-    """Attention of one new token of each sample (B·N, heads, 1, D) to its prompt (B, KV heads, T, D) and its own tokens.
+    """Attention of one new token a sample (B·N, heads, 1, D) to its prompt (B, KV heads, T, D) and its own tokens.
 
     Exact: one softmax over both parts. While the prompt is read, plain attention.
     """
@@ -48,14 +54,15 @@ def attend(module, query, key, value, attention_mask, scaling, **kwargs):
     (prefix_keys, prefix_values), (rows, heads, _, size) = key.prefix, query.shape
     prompts, kv_heads, prompt_length, _ = prefix_keys.shape
     samples, group = rows // prompts, heads // kv_heads
-    queries = query.view(rows, kv_heads, group, size) * scaling
-    of_prompts = queries.view(prompts, samples, kv_heads, group, size).transpose(1, 2)
-    of_prompts = of_prompts.reshape(prompts, kv_heads, samples * group, size)
+    by_row = query.view(rows, kv_heads, group, size) * scaling  # (B·N, KV, G, D)
+    # All samples of a prompt ask its keys in one product, which reads them once: (B, KV, N·G, D)
+    by_prompt = by_row.view(prompts, samples, kv_heads, group, size).transpose(1, 2)
+    by_prompt = by_prompt.reshape(prompts, kv_heads, samples * group, size)
 
     def to_rows(x):  # (B, KV, N·G, X) -> (B·N, KV, G, X)
         return x.view(prompts, kv_heads, samples, group, -1).transpose(1, 2).reshape(rows, kv_heads, group, -1)
 
-    scores = torch.cat([to_rows(of_prompts @ prefix_keys.mT), queries @ key.mT], dim=-1)  # (B·N, KV, G, T + t)
+    scores = torch.cat([to_rows(by_prompt @ prefix_keys.mT), by_row @ key.mT], dim=-1)  # (B·N, KV, G, T + t)
     if attention_mask is not None:  # (B·N, 1, 1, T + t)
         scores = scores.masked_fill(~attention_mask, -torch.inf)
     weights = scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype)
@@ -70,22 +77,27 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 class SharedCache(Cache):
-    """Read the prompts with it, `share` it, then decode their samples with it."""
+    """A cache in three steps: the model reads B prompts with it, `share` makes its rows B·N samples, they are decoded."""
 
     def share(self, samples: int, length: int) -> None:
+        """As `SharedLayer.share`, for all layers."""
         for layer in self.layers:
             layer.share(samples, length)
 
 
 class RepeatedCache(DynamicCache):
-    """The same for a model with another attention: a copy for each sample."""
+    """The same steps for a model whose attention cannot be replaced: a copy of the prompt for each sample."""
 
     def share(self, samples: int, length: int) -> None:
+        """Copies each prompt's part N times; the length is not needed."""
         self.batch_repeat_interleave(samples)
 
 
 def can_share(model) -> bool:
-    """Whether the model's attention is the plain one."""
+    """Whether `attend` computes the model's attention: softmax of scaled products, over all tokens or a window of them.
+
+    Soft-capped scores (Gemma 2) are another function; an implementation other than `sdpa` was asked for by somebody.
+    """
     config = model.config.get_text_config()
     plain = set(getattr(config, "layer_types", None) or ()) <= {"full_attention", "sliding_attention"}
     capped = getattr(config, "attn_logit_softcapping", None) is not None

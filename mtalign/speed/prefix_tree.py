@@ -1,8 +1,12 @@
 """Log-probabilities of completions over their prefix trees: what several begin with is computed once for all of them.
 
-The loss and its gradient are those of the rows taken one by one, up to rounding. A group's completions share their prompt
-and many of their tokens, so that a micro model's update has 4 to 10 times fewer tokens to compute. Of tree attention
-(SpecInfer, arXiv 2305.09781) and of prompts shared in GRPO (Prefix Grouper, arXiv 2506.05433).
+The completions of a group share their prompt and many of their first tokens. As a tree, each shared token is one node,
+and a node attends to its ancestors and its prompt; a micro model's update then has 4 to 10 times fewer tokens to
+compute. The loss and its gradient are those of the rows taken one by one, up to rounding, so that a run has to ask for
+it (`fast: true`). After tree attention (SpecInfer, arXiv 2305.09781) and prompts shared in GRPO (Prefix Grouper, arXiv
+2506.05433).
+
+Shapes: B rows, C tokens of a completion, G prompts, P tokens of a prompt, N nodes; W is P plus the largest tree.
 """
 
 from __future__ import annotations
@@ -18,18 +22,23 @@ CHUNK = 32768  # of the vocabulary, whose logits are held at a time, as in trl
 
 @dataclass
 class Trees:
-    """A tree for each of G prompts: N nodes in all, each a token after those of its ancestors and of the prompt."""
+    """The trees of all prompts as flat arrays: a node is a token after those of its ancestors and of its prompt."""
 
     token: torch.Tensor  # (N,) in order of depth
-    parent: torch.Tensor  # (N,) a node; of the first `roots` nodes a prompt
-    roots: int
+    parent: torch.Tensor  # (N,) a node; for the first `roots` nodes, which have no parent, the prompt
+    roots: int  # nodes of depth 0
     group: torch.Tensor  # (N,) the prompt
     depth: torch.Tensor  # (N,) 0 for a completion's first token
     place: torch.Tensor  # (B, C) the node of each token of each completion
 
 
 def prefix_trees(completions: torch.Tensor, kept: torch.Tensor, group: torch.Tensor) -> Trees:
-    """The trees of completions (B, C), of which `kept` (B, C) marks the tokens, each of the prompt `group` (B,) says.
+    """Builds the trees column by column: rows that have had the same node and have the same next token share a child.
+
+    Args:
+        completions: (B, C) token ids, padded on the right.
+        kept: (B, C) which of them are no padding.
+        group: (B,) the prompt of each row, from 0 to G - 1.
 
     >>> tree = prefix_trees(torch.tensor([[7, 8], [7, 5], [7, 8]]), torch.ones(3, 2).bool(), torch.tensor([0, 0, 0]))
     >>> tree.token.tolist(), tree.parent.tolist(), tree.place.tolist()
@@ -39,18 +48,29 @@ def prefix_trees(completions: torch.Tensor, kept: torch.Tensor, group: torch.Ten
     tokens, parents, groups, count = [], [], [], 0
     for column in range(completions.shape[1]):
         rows = kept[:, column].nonzero().flatten()
-        nodes, of_row = torch.unique(above[rows] * width + completions[rows, column], return_inverse=True)
-        tokens.append(nodes % width)
-        parents.append(nodes // width)
+        # A pair of parent and token is numbered by parent * width + token, so that one `unique` tells pairs apart.
+        pairs, child = torch.unique(above[rows] * width + completions[rows, column], return_inverse=True)
+        tokens.append(pairs % width)
+        parents.append(pairs // width)
         groups.append(torch.cat(groups)[parents[-1]] if groups else parents[-1])
-        above[rows] = place[rows, column] = of_row + count
-        count += len(nodes)
-    depth = torch.cat([torch.full_like(nodes, i) for i, nodes in enumerate(tokens)])
+        above[rows] = place[rows, column] = child + count
+        count += len(pairs)
+    depth = torch.cat([torch.full_like(level, i) for i, level in enumerate(tokens)])
     return Trees(torch.cat(tokens), torch.cat(parents), len(tokens[0]), torch.cat(groups), depth, place)
 
 
 def log_probabilities(model, ids, mask, logits_to_keep: int, temperature: float):
-    """Of the last `logits_to_keep` (C) tokens of rows (B, T): (B, C) log-probabilities and entropies, 0 where `mask` is 0."""
+    """What trl's `_get_per_token_logps_and_entropies` computes, over prefix trees.
+
+    Args:
+        model: one of the kinds in `KNOWN`.
+        ids, mask: (B, T) prompts padded on the left, completions on the right; 0 in the mask is padding.
+        logits_to_keep: C, the tokens of a completion.
+        temperature: what logits are divided by.
+
+    Returns:
+        Log-probabilities and entropies in nats, (B, C) each, 0 where the mask is 0.
+    """
     before = ids.shape[1] - logits_to_keep  # P
     both, group = torch.unique(torch.cat([ids[:, :before], mask[:, :before]], dim=1), dim=0, return_inverse=True)
     prompts, prompt_mask = both[:, :before], both[:, before:].bool()  # (G, P)

@@ -11,7 +11,7 @@ from pathlib import Path
 from mtalign.config.grid import Grid
 from mtalign.config.resources import Resources, batches
 from mtalign.config.run import Run
-from mtalign.models.size import _lora_parameters, architecture, cache_bytes, parameters
+from mtalign.models.size import architecture, cache_bytes, lora_parameters, parameters
 from mtalign.study.calibration import core_seconds, evaluated
 
 GIB = 2**30
@@ -86,7 +86,7 @@ def memory(run: Run, resources: Resources, device: Device) -> dict[str, float]:
     kind = Path(resources.accelerate).stem
     whole = gpus if kind.startswith(("fsdp", "zero3")) else 1  # over how many GPUs the weights are spread
     rest = gpus if kind.startswith(("fsdp", "zero")) else 1  # and the gradients and the optimizer
-    trained = weights if not run.lora_rank else _lora_parameters(config, run.lora_rank)
+    trained = weights if not run.lora_rank else lora_parameters(config, run.lora_rank)
     micro, _ = batches(run.generation_batch_size, run.steps_per_generation, resources)
     length = PROMPT + run.max_completion_length
     layers = config["num_hidden_layers"]

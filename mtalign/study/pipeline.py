@@ -41,7 +41,7 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
             write_whole(kept, Path(path).read_bytes())
         for older in set(out.glob("*.grid.yaml")) - {kept}:
             older.unlink()
-        counts = complete(grid.runs, records, workers, True, grid.resources, executor, out)
+        counts = complete(grid.in_order, records, workers, True, grid.resources, executor, out)
         print(f"runs: {counts['trained']} computed now, {counts['found']} found finished, {counts['failed']} failed")
         broken = execute_notebooks(pages(grid), records.evidence(grid.runs), out, workers)
         index = make_report(out, seconds=time.monotonic() - began)

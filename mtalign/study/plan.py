@@ -12,9 +12,9 @@ from pathlib import Path
 from mtalign.config.grid import Grid
 from mtalign.config.hub import listing
 from mtalign.config.run import Run
-from mtalign.models.load import is_shipped
+from mtalign.models.load import is_micro
 from mtalign.records.store import Records
-from mtalign.study.calibration import calibration
+from mtalign.study.calibration import calibration, evaluated
 from mtalign.study.cost import DECODING, DEVICES, SHARE, TRAINING, cpu_cost, gpu_cost
 
 
@@ -63,9 +63,17 @@ def _needs_more_than_a_cpu(missing: list[Run]) -> str:
     models = [run.model for run in missing]
     if large := [model for model in models if model in listing()["models"]]:
         return f"{large[0]} needs GPUs: name one of them, --device {'|'.join(DEVICES)}"
-    if others := [model for model in models if not is_shipped(model)]:
-        return f"not known: times were fitted to the shipped micro models, not to {others[0]}"
+    if others := [model for model in models if not is_micro(model)]:
+        return f"not known: times were fitted to the shipped micro models, not to {others[0]}; {_drawn(missing)}"
     return ""
+
+
+def _drawn(missing: list[Run]) -> str:
+    """How many completions are drawn, and what lowers their number where most are drawn to evaluate."""
+    trained = sum(run.max_steps * run.generation_batch_size // run.steps_per_generation for run in missing)
+    measured = sum(evaluated(run) * run.num_samples for run in missing)
+    said = f"it draws {trained:,} completions to train and {measured:,} to evaluate"
+    return said + ("; for a first look lower eval_prompts and num_samples in fixed" if measured > trained else "")
 
 
 def _on_cpu(missing: list[Run], notebooks: int, workers: int) -> list[str]:

@@ -7,8 +7,7 @@ import json
 import random
 from pathlib import Path
 
-from tqdm import tqdm
-
+from mtalign.config.bar import bar
 from mtalign.config.errors import ConfigError, in_one_line
 from mtalign.config.grid import Grid
 from mtalign.config.run import Run
@@ -17,7 +16,9 @@ from mtalign.notebook.pages import grid_of, pages
 from mtalign.records.store import Records
 from mtalign.records.store import checksum as record_checksum
 from mtalign.report.html import stamp
+from mtalign.report.manifest import NAME, files, wrong_files
 from mtalign.report.run_pages import csv, runs_table
+from mtalign.study.rendering import unknown_files, wrong_again
 
 WRONG = {  # what differs between a notebook's inputs and those here -> in words
     "records": "executed from other records",
@@ -45,17 +46,37 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
     parts = {
         "records": (len(grid.runs), wrong_records(grid, records)),
         "notebooks": (len(pages(grid)), wrong_notebooks(grid, records, out)),
-        "pages": (len(pages(grid)) + 3 + len(grid.runs) * (out / "runs").is_dir(), wrong_pages(grid, records, out)),
+        "pages": (len(pages(grid)) + 4 + len(grid.runs) * (out / "runs").is_dir(), wrong_pages(grid, records, out)),
     }
     if recompute:
         chosen = random.Random(recompute).sample(grid.runs, min(recompute, len(grid.runs)))
         parts["recomputed"] = (len(chosen), wrong_results(chosen, records))
-    lines = [f"{name:11} {size - len(wrong)} of {size} agree" for name, (size, wrong) in parts.items()]
+    again, unknown = wrong_again(out), unknown_files(out, grid)
+    again = {name: what for name, what in again.items() if name not in parts["pages"][1]}
+    manifest = {**wrong_files(out), **{f"runs/{name}": what for name, what in wrong_files(out / "runs").items()}}
+    parts["made again"] = (parts["pages"][0], again)
+    parts["files"] = (len(files(out)), {**{n: w for n, w in manifest.items() if n not in unknown}, **unknown})
+    lines = [f"{name:11} {max(0, size - len(wrong))} of {size} agree" for name, (size, wrong) in parts.items()]
     lines += [f"wrong: {name}: {what}" for _, wrong in parts.values() for name, what in wrong.items()]
     known = {f"{run.run_id}.json" for run in grid.runs}
     if others := [path for path in records.folder.glob("*.json") if path.name not in known]:
         lines.append(f"note: {len(others)} records are not of this grid, and nothing here is made from them")
-    return lines, not any(wrong for _, wrong in parts.values())
+    if not (out / NAME).is_file():
+        lines.append(f"note: there is no {NAME}, which `mtalign report` writes")
+    agree = not any(wrong for _, wrong in parts.values())
+    return [*lines, _what_it_says(agree, parts.get("recomputed", (0,))[0], len(grid.runs))], agree
+
+
+def _what_it_says(agree: bool, computed: int, number: int) -> str:
+    """What the checks can and cannot tell."""
+    if not agree:
+        return "not complete and consistent"
+    if computed == number:
+        return f"complete and consistent, and all {number} records were computed again"
+    return (
+        f"complete and consistent; {computed} of {number} records were computed again: whether the others are what"
+        " computing gives is not known (--recompute)"
+    )
 
 
 def wrong_records(grid: Grid, records: Records) -> dict[str, str]:
@@ -101,19 +122,26 @@ def wrong_notebooks(grid: Grid, records: Records, out: Path) -> dict[str, str]:
             wrong[executed.name] = "missing"
         elif not inputs:
             wrong[executed.name] = "does not say what it was executed from"
-        elif checksum(json.loads(executed.read_text(encoding="utf-8"))) != metadata.get("checksum"):
+        elif _cells_digest(executed) != metadata.get("checksum"):
             wrong[executed.name] = "changed since it was executed"
         elif different:
             wrong[executed.name] = ", ".join(different)
     return wrong
 
 
+def _cells_digest(executed: Path) -> str:
+    try:
+        return checksum(json.loads(executed.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
 def wrong_pages(grid: Grid, records: Records, out: Path) -> dict[str, str]:
     """Pages that are missing, were changed since, or were made from another notebook or record than those here."""
     sources = {f"{page.stem}.html": _digest(out / f"{page.stem}.ipynb") for page in pages(grid)}
-    if (out / "runs").is_dir():  # where it is not, as in a commit, `mtalign report` makes these pages
+    if (out / "runs").is_dir():  # where it is not, as in a commit, `mtalign report --run-pages` makes these pages
         sources |= {f"runs/{run.run_id}.html": records.evidence([run, run.base]) for run in grid.runs}
-    sources |= dict.fromkeys(("index.html", "runs.html"), records.evidence(grid.runs))
+    sources |= dict.fromkeys(("index.html", "predictions.html", "runs.html"), records.evidence(grid.runs))
     wrong = {}
     for name, source in sources.items():
         if not (out / name).is_file():
@@ -138,7 +166,7 @@ def wrong_results(runs: list[Run], records: Records) -> dict[str, str]:
     from mtalign.runs.execute import execute
 
     wrong = {}
-    for run in tqdm(runs, desc="runs again", unit="run"):
+    for run in bar(runs, desc="runs again", unit="run"):
         try:
             record = records.read(run)
             again = {"run_id": run.run_id, "config": record["config"], **execute(run, records)} if record else None

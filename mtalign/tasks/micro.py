@@ -8,6 +8,7 @@ one time in four (`Task.chance`); the untrained models guess among all ten, so n
 | task | question | working | answer |
 | --- | --- | --- | --- |
 | arithmetic | add and subtract 1 or 2 four times, keep the last digit | the running totals | digit |
+| arithmetic-4, arithmetic-100 | the same, keeping the remainder by 4 or by 100 | the running totals | one of 4, of 100 |
 | ordering | which listed digit comes next on the circle 0..9 | the digits passed on the way | digit |
 | cipher | send a letter through three fixed rotors, in five turns | the letter after each rotor | letter a..j |
 | logic | nine of ten suspects are ruled out: who remains? | the suspects in order, up to who remains | digit |
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate, product
 
 from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, TRAIN_PROMPTS, Example, Task
@@ -31,15 +32,16 @@ LETTERS = "abcdefghij"
 ROTORS = {name: "".join(random.Random(f"rotor {name}").sample(LETTERS, 10)) for name in "xyz"}
 
 
-def _arithmetic(rng: random.Random) -> Example:
-    total, prompt, work = rng.randrange(10), "", []
-    start = total
+def _arithmetic(rng: random.Random, modulus: int = 10, name: str = "arithmetic") -> Example:
+    width = len(str(modulus - 1))
+    total, prompt, work = rng.randrange(modulus), "", []
+    start = f"{total:0{width}d}"
     for _ in range(4):
         change = rng.choice(CHANGES)
-        total = (total + change) % 10
+        total = (total + change) % modulus
         prompt += f"{change:+d}"
-        work.append(str(total))
-    return Example(f"arithmetic: {start}{prompt}=", work[-1], "".join(work))
+        work.append(f"{total:0{width}d}")
+    return Example(f"{name}: {start}{prompt}=", work[-1], "".join(work))
 
 
 def _ordering(rng: random.Random) -> Example:
@@ -88,6 +90,16 @@ MICRO: dict[str, tuple[Callable[[random.Random], Example], Sequence[str], str]] 
     "cipher": (_cipher, LETTERS, "a letter sent through three fixed rotors, in five turns"),
     "logic": (_logic, DIGITS, "nine of ten suspects are ruled out: who remains"),
     "totals": (_totals, TOTALS, "all running totals of four steps of 1 or 2: an answer that guessing hardly ever hits"),
+    "arithmetic-4": (
+        partial(_arithmetic, modulus=4, name="arithmetic-4"),
+        DIGITS[:4],
+        "running sum of four steps of 1 or 2, modulo 4",
+    ),
+    "arithmetic-100": (
+        partial(_arithmetic, modulus=100, name="arithmetic-100"),
+        tuple(f"{number:02d}" for number in range(100)),
+        "running sum of four steps of 1 or 2, modulo 100",
+    ),
 }
 
 
@@ -113,3 +125,34 @@ def pretraining_examples(name: str, rng: random.Random) -> Iterator[Example]:
         example = draw(rng)
         if example.prompt not in kept_out:
             yield example
+
+
+def slipped(example: Example, answers: Sequence[str], rng: random.Random) -> Example:
+    """The example of an arithmetic task with a slip in its working: from one of its steps on all totals are off by as much.
+
+    The step and the error are drawn evenly, so that each wrong answer is equally frequent.
+
+    Args:
+        answers: of the task, in order.
+
+    >>> slipped(Example("arithmetic: 4+2+1-1-2=", "4", "6764"), DIGITS, random.Random(1))
+    Example(prompt='arithmetic: 4+2+1-1-2=', answer='6', work='6986')
+    """
+    width = len(answers[0])
+    totals = [int(example.work[i : i + width]) for i in range(0, len(example.work), width)]
+    step, error = rng.randrange(len(totals)), rng.randrange(1, len(answers))
+    totals[step:] = [(total + error) % len(answers) for total in totals[step:]]
+    work = "".join(answers[total] for total in totals)
+    return Example(example.prompt, work[-width:], work)
+
+
+def misconception(example: Example, answers: Sequence[str]) -> str:
+    """A wrong answer that is the question's own: what it begins with, or where that is right the answer after it.
+
+    >>> misconception(Example("arithmetic: 4+2+1-1-2=", "4"), DIGITS)
+    '5'
+    >>> misconception(Example("arithmetic: 4+2+1-1-1=", "5"), DIGITS)
+    '4'
+    """
+    first = example.prompt.partition(": ")[2][: len(answers[0])]
+    return first if first != example.answer else answers[(answers.index(first) + 1) % len(answers)]

@@ -123,7 +123,7 @@ def own_task(name: str) -> Task:
     Raises:
         KeyError: the function gives no task, or one whose splits are empty or share a prompt, or of an unknown kind.
     """
-    task = plugins.find(name)()
+    task = plugins.call(name)
     if not isinstance(task, Task):
         raise KeyError(f"{name}: gives {type(task).__name__} and not a Task")
     if not task.train or not task.eval or not (task.answers or task.base_rate is not None):

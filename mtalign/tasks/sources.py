@@ -40,6 +40,18 @@ def read_jsonl(path: Path) -> list[tuple[int, dict]]:
 
 
 def read_rows(name: str, file: str, hub: dict, root: str) -> list[dict]:
+    """The rows of a benchmark, from a folder of data where there is one, else from the Hub.
+
+    Args:
+        name: of the task, for errors. file: below the folder: .jsonl, .parquet, or .json with a list under `examples`
+        (BIG-Bench Hard); "" where only the
+            Hub has it.
+        hub: arguments of `datasets.load_dataset`; of several under `name` all are read.
+        root: the folder, as `MTALIGN_DATA` names it; "" without one.
+
+    Raises:
+        ConfigError: the rows cannot be had; the line says of what file, or how to get them.
+    """
     if not root or not file:
         return _from_hub(name, file, hub)
     path = paths.given(root) / file

@@ -44,7 +44,7 @@ def training_rows(run: Run, task: Task, base: dict, history: dict | None) -> lis
         ranking = [i for i in ranking if i in indices]
         if run.k > len(ranking):
             raise RunError(f"k: {run.k} prompts are asked for and {len(ranking)} are left")
-        indices = select(ranking, run.k, run.rank)
+        indices = select(ranking, run.k, run.rank, run.seed)
     rows = []
     for i in indices:
         example = examples[i]

@@ -18,6 +18,8 @@ from mtalign.config import plugins
 from mtalign.config.arms import REWARDS
 from mtalign.config.resources import Resources, batches
 from mtalign.config.run import Run
+from mtalign.config.warm_up import is_warm_up
+from mtalign.models.dialled import is_dialled
 from mtalign.rewards import NEEDS_GROUP, over_processes
 from mtalign.speed.prefix_tree import KNOWN
 from mtalign.training.callback import Diverged, Watch
@@ -85,13 +87,15 @@ def train(
         save_to: folder where the trained model, or its LoRA adapter, is written in one piece.
 
     Returns:
-        `curve` (`step` and the columns of `callback.CURVE`: a value for each rollout) and `history` (row -> accuracies).
+        `curve` (`step` and the columns of `callback.CURVE`: a value for each rollout) and `history` (row -> accuracies);
+        for a model after a warm-up, or a micro model built on demand, `displacement` too, how far training moved its weights.
 
     Raises:
         Diverged: a loss, gradient or weight is not finite.
     """
     if run.fast and model.config.model_type not in KNOWN:
         raise ValueError(f"fast: works with models of type {' and '.join(KNOWN)}, not {model.config.model_type}")
+    start = [p.detach().clone() for p in model.parameters()] if is_warm_up(run.model) or is_dialled(run.model) else []
     watch = Watch(progress)
     with tempfile.TemporaryDirectory() as temporary:
         folder = checkpoints or Path(temporary)
@@ -116,7 +120,16 @@ def train(
         raise Diverged(f"a weight is not finite after {run.max_steps} updates")
     model.eval()
     curve = {name: [point[name] for point in watch.curve] for name in (watch.curve[0] if watch.curve else {})}
-    return {"curve": curve, "history": {str(row): h for row, h in sorted(watch.history.items())}}
+    found = {"curve": curve, "history": {str(row): h for row, h in sorted(watch.history.items())}}
+    return found | ({"displacement": displacement(start, model)} if start else {})
+
+
+def displacement(start: list[torch.Tensor], model) -> dict[str, float]:
+    """The Euclidean length of the change from the weights `start` (`moved`), and of these (`length`)."""
+    pairs = [(before, after.detach()) for before, after in zip(start, model.parameters(), strict=True)]
+    moved = sum(float((after - before).double().square().sum()) for before, after in pairs)
+    length = sum(float(before.double().square().sum()) for before, _ in pairs)
+    return {"moved": round(moved**0.5, 6), "length": round(length**0.5, 6)}
 
 
 def _reward(run: Run) -> Callable[..., list]:

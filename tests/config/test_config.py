@@ -43,7 +43,7 @@ def change(path, value):
         ("grid.arm", ["magic"], "grid.arm: unknown arm 'magic'"),
         ("fixed.learning_rat", 1.0, "learning_rat: unknown key"),
         ("fixed.learning_rate", "1e-6", "learning_rate: expected a number, got '1e-6' (YAML needs 1.0e-3)"),
-        ("fixed.learning_rate", float("nan"), "learning_rate: expected a positive number"),
+        ("fixed.learning_rate", float("nan"), "learning_rate: expected 0 or more"),
         ("fixed.max_steps", 2.5, "max_steps: expected a whole number"),
         ("fixed.seed", 1, "fixed.seed: belongs in grid"),
         (

@@ -48,9 +48,9 @@ def test_the_last_complete_answer_counts(text, answer):
     "text", ["<answer>" * 200_000, "</answer>" * 200_000, "<answer>" + "9" * 10**7 + "</answer>", "\0" * 10**6]
 )
 def test_no_completion_takes_long(text):
-    began = time.perf_counter()
+    began = time.process_time()
     assert grade(text, "42") is False
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_text_is_never_evaluated(tmp_path):

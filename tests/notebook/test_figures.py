@@ -17,6 +17,7 @@ from mtalign.notebook.figures import (
     learning_curves,
     recovered_shares,
     seeds_apart,
+    take_off,
 )
 from mtalign.notebook.palette import LABELS, PALETTE, label, palette
 from mtalign.stats import Estimate
@@ -61,7 +62,7 @@ def test_learning_curves_show_each_arm_once():
         }
     )
     figure = learning_curves(curves, ["reward", "entropy"])
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before RL", "negative samples"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before RL", "negatives only"]
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,20 @@ def test_points_of_seeds_stand_in_the_same_places_each_time_and_apart():
     table = pd.DataFrame(rows, columns=["model", "task", "arm", "accuracy", "accuracy_before"])
     first, second = (seeds_apart(table).axes[0].collections[0].get_offsets() for _ in range(2))
     assert np.array_equal(first, second) and len({tuple(point) for point in first}) == 5
+
+
+def test_take_off_has_a_panel_for_each_level_with_the_theory_beside_the_runs():
+    rows = [
+        {"level": level, "x": x, "taken": taken, "runs": 4, "theory": theory, "testable": True}
+        for level, shift in (("centre", 0.0), ("agree=0.3", 0.1))
+        for x, taken, theory in ((0.1 + shift, 0, 0.0), (0.3 + shift, 4, 1.2))
+    ]
+    cells = pd.DataFrame(rows)
+    crossings = pd.DataFrame(
+        {"level": ["centre", "agree=0.3"], "x50": [0.2, np.inf], "low": [0.15, 0.3], "high": [0.25, np.inf]}
+    )
+    figure = take_off(cells, "x", crossings)
+    assert [axis.get_title() for axis in figure.axes if axis.axison] == ["centre", "agree=0.3"]
+    runs, theory = figure.axes[0].get_lines()[:2]
+    assert runs.get_ydata().tolist() == [0, 1] and theory.get_ydata().tolist() == [0, 1]
+    assert take_off(cells.assign(testable=False), "x", crossings).axes[0].texts

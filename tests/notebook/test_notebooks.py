@@ -31,6 +31,23 @@ def test_a_source_is_thin_and_parameterised_and_has_no_outputs(source):
     assert "Verdict" in "".join(cells[-2]["source"])
 
 
+def test_parameters_are_read_as_papermill_reads_them_and_where_it_cannot(tmp_path):
+    import ast
+
+    import papermill
+
+    for source in SOURCES:
+        inspected = papermill.inspect_notebook(source)  # which leaves out a line with two equals signs
+        ours = notebook_parameters(source)
+        assert {n: ours[n] for n in inspected} == {n: ast.literal_eval(p["default"]) for n, p in inspected.items()}
+        assert all("=" in str(ours[name]) for name in set(ours) - set(inspected))
+    lines = ['task = "rg:gcd?size=60"  # two equals signs', 'model = "a#1"', 'arms = ["base",', '        "nsr"]']
+    cell = {"cell_type": "code", "source": "\n".join(lines), "metadata": {"tags": ["parameters"]}}
+    source = tmp_path / "own.ipynb"
+    source.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    assert notebook_parameters(source) == {"task": "rg:gcd?size=60", "model": "a#1", "arms": ["base", "nsr"]}
+
+
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
 def test_default_parameters_make_possible_runs(source):
     parameters = notebook_parameters(source)

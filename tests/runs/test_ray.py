@@ -149,6 +149,6 @@ def test_the_slurm_script_ends_with_0_only_where_the_study_ended(tmp_path, ray_s
     environment |= {"SLURM_JOB_NODELIST": "one", "SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": "1"}
     command = ["bash", str(paths.shared("params") / "slurm.sh"), str(paths.shared("params") / "tiny.yaml")]
     done = subprocess.run(
-        [*command, "--out", str(tmp_path / "out")], env=environment, capture_output=True, text=True, timeout=900
+        [*command, "--out", str(tmp_path / "out")], env=environment, capture_output=True, text=True, timeout=1800
     )
     assert (done.returncode == 0) == ray_starts == (tmp_path / "out" / "index.html").exists(), done.stdout[-3000:]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import shutil
 import time
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from mtalign.config.grid import load_grid
 from mtalign.config.hub import listing
 from mtalign.config.resources import Resources, check_machine
 from mtalign.config.run import Run
-from mtalign.models.load import load_model
+from mtalign.models.load import checkpoint, load_model
 from mtalign.models.size import architecture, cache_bytes, parameters
 from mtalign.records.store import Records
-from mtalign.runs.progress import State, reporter, status
+from mtalign.runs.progress import State, in_words, reporter, state
 from mtalign.study.calibration import calibrate, core_seconds, work
 from mtalign.study.cost import DEVICES, GIB, gpu_hours, memory
 
@@ -122,26 +123,38 @@ def test_what_this_machine_lacks_is_said_before_any_run(monkeypatch, resources, 
         check_machine([dataclasses.replace(run, **changes)], resources, workers)
 
 
+def test_a_plan_for_a_model_of_one_s_own_says_what_is_drawn_and_what_lowers_it(tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(checkpoint("micro-a"), own)
+    path = tmp_path / "own.yaml"
+    grid = f"grid: {{model: [{own}], task: [logic], arm: [base, standard], seed: [0]}}\nfixed: {{max_steps: 4, num_samples: %d}}\n"
+    for samples, lower in ((64, True), (1, False)):
+        path.write_text(grid % samples)
+        said = CliRunner().invoke(cli, ["plan", str(path)]).stdout
+        assert "it draws 512 completions to train and" in said
+        assert ("for a first look lower eval_prompts and num_samples" in said) is lower
+
+
 def test_status_says_what_is_running_done_failed_and_stopped(tmp_path):
     runs = [Run("micro-a", "logic", seed=seed) for seed in range(3)]
     counts = {"found": 0, "trained": 0, "failed": 0}
-    state = State(tmp_path, runs, counts)
-    state.write(counts, runs[:2])
-    reporter(state.progress(runs[0]))(25, 100)
-    said = status(tmp_path, now=time.time() + 30)
+    kept = State(tmp_path, runs, counts)
+    kept.write(counts, runs[:2])
+    reporter(kept.progress(runs[0]))(25, 100)
+    said = in_words(state(tmp_path, now=time.time() + 30))
     assert "running; 0 of 3 runs done" in said and "2 running" in said
     assert "25/100 updates, about 1 min 30 s of training left" in said or "25/100 updates, about 1 min" in said
-    assert "stopped" in status(tmp_path, now=time.time() + 3600)
-    state.ended(runs[0], finished=False)
-    state.write({"found": 0, "trained": 2, "failed": 1}, [], finished=True)
-    said = status(tmp_path)
+    assert "stopped" in in_words(state(tmp_path, now=time.time() + 3600))
+    kept.ended(runs[0], finished=False)
+    kept.write({"found": 0, "trained": 2, "failed": 1}, [], finished=True)
+    said = in_words(state(tmp_path))
     assert "runs finished; 3 of 3 runs done (2 computed by this command, 1 failed)" in said
     assert f"failed   {runs[0].run_id}" in said and not list((tmp_path / "progress").iterdir())
 
 
 def test_status_of_no_study_is_a_clear_line(tmp_path):
     with pytest.raises(ConfigError, match=r"state\.json: not there"):
-        status(tmp_path)
+        state(tmp_path)
     Path(tmp_path, "state.json").write_text("{")
     with pytest.raises(ConfigError, match="cannot be read"):
-        status(tmp_path)
+        state(tmp_path)

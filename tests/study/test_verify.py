@@ -33,7 +33,7 @@ def original(tmp_path_factory):
         made = {"made_from": execution.made_from(page, records.evidence(grid.runs))}
         notebook["metadata"]["mtalign"] = made | {"checksum": execution.checksum(notebook)}
         (out / f"{page.stem}.ipynb").write_text(json.dumps(notebook))
-    make_report(out)
+    make_report(out, run_pages=True)
     return out
 
 
@@ -127,7 +127,7 @@ def test_a_record_of_other_versions_is_refused_and_named_before_any_compute(site
 def test_a_full_disk_is_one_line_and_status_1(site, monkeypatch, capsys):
     import errno
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "index.html")
 
     monkeypatch.setattr("mtalign.report.site.make_report", full)
@@ -146,3 +146,61 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(site, monkeypatch):
     with pytest.raises(OSError):
         write_whole(site / "index.html", b"new")
     assert (site / "index.html").read_bytes() == before and not list(site.glob(".index*"))
+
+
+def forge(site):
+    """A number on the index is changed, and the page's own digest with it."""
+    from mtalign.report.html import BLANK, STAMP, digest
+
+    text = (site / "index.html").read_text().replace("Verdicts", "Sentences")
+    sum_ = STAMP.search(text)[2]
+    text = text.replace(f"sum {sum_}", f"sum {BLANK}", 1)
+    (site / "index.html").write_text(text.replace(f"sum {BLANK}", f"sum {digest(text)}", 1))
+
+
+@pytest.mark.parametrize(
+    "damage, said",
+    [
+        (forge, "index.html: is not what the notebooks and records that are here give"),
+        (lambda s: shutil.copy(s / "index.html", s / "results.html"), "results.html: is not of this study"),
+        (lambda s: (s / "other.grid.yaml").write_text(GRID), "other.grid.yaml: a second grid file"),
+        (lambda s: (s / "headline.png").write_bytes(png()), "headline.png: is not what the notebooks and records"),
+        (lambda s: (s / "runs" / "style.css").write_text("* {}"), "runs/style.css: is not what the notebooks"),
+        (lambda s: (s / "runs" / "x.html").write_text("x"), "runs/x.html: is not of this study"),
+        (lambda s: (s / "10_verdicts.ipynb").write_text("[" * 100_000), "10_verdicts.ipynb: does not say"),
+        (lambda s: record_of(s).write_text("[" * 100_000), "corrupt record"),
+        (lambda s: record_of(s).write_text("null"), "checksum"),
+        (lambda s: change(s / "SHA256SUMS", "a", "b"), "SHA256SUMS"),
+    ],
+)
+def test_a_forged_report_is_seen(site, damage, said):
+    damage(site)
+    lines, agree = verify(site)
+    assert not agree and any(said in line for line in lines if line.startswith("wrong")), lines
+
+
+def png() -> bytes:
+    """Another picture of the size of any."""
+    import io
+
+    import PIL.Image
+
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (1000, 500), "green").save(file, "PNG")
+    return file.getvalue()
+
+
+def test_others_can_check_the_files_without_mtalign(site):
+    import subprocess
+
+    for folder in (site, site / "runs"):
+        done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    change(site / "runs.csv", "standard", "random")
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=site, capture_output=True, text=True)
+    assert done.returncode != 0 and "runs.csv" in done.stdout
+
+
+def test_the_words_say_what_was_checked(site):
+    lines, agree = verify(site)
+    assert agree and "complete and consistent; 0 of 10 records were computed again" in lines[-1]

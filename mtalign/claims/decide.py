@@ -1,0 +1,236 @@
+"""The rules of the deciding experiment: pretrained models whose alignment a warm-up sets (`params/decide.yaml`).
+
+Every rule here was committed before the first run of an arm that decides (reports/decide/REGISTRATION.md has the words).
+The unit is the checkpoint: one warm-up, that is one dose and one seed, of one task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from mtalign.claims.mixed_logit import Crossing, crossing
+from mtalign.claims.take_off import rate, took_off
+from mtalign.config.run import Run
+from mtalign.config.warm_up import is_warm_up, parse
+from mtalign.metrics import chance_corrected, maj_at_k_counts, pass_at_k_counts
+from mtalign.records.store import Records
+from mtalign.records.tables import accuracies, grouped, guess_rates, truths, votes
+from mtalign.stats import recovered
+from mtalign.tasks.registry import load_task
+
+FACTOR = 2.0  # how far from the registered value x50 may lie and still transfer
+SMALLEST_GAIN = 0.10  # of standard RL, in accuracy: with less there is nothing to recover
+LOW = 0.03  # alignment up to which no majority may take off in half of the runs
+GROUP = 16  # votes: the group size of training
+REGISTERED = Path(__file__).with_name("registered.json")  # the micro study's x50, written by `registration`
+MEASURES = ("alignment", "accuracy", "greedy", "majority", "majority_gain", "mode", "drift")  # fixed: `measured`
+FREE = ("greedy", "majority")  # of these, what needs no training
+Outcome = Literal["transfers", "does not transfer", "undecided"]
+
+
+def measured(base: dict) -> dict[str, float]:
+    """What predicts take-off, from the untrained model's record: the fixed list of the registration.
+
+    Args:
+        base: a finished record of the arm `base`, with at least `GROUP` samples a prompt.
+
+    Returns:
+        `alignment` (the primary measure: pass@4, corrected for guessing as often as this model guesses), `accuracy`,
+        `greedy`, `majority` (maj@16),
+        `majority_gain` (maj@16 - pass@1), `mode` (share of prompts whose most frequent answer is right, ties by their
+        share) and `drift` (`replicator_drift`).
+    """
+    evaluation = base["after"]
+    number, correct = evaluation["num_samples"], np.array(evaluation["correct"])
+    passed = pass_at_k_counts(correct, number, 4)
+    given, right = votes(evaluation), truths(base)
+    majority = float(maj_at_k_counts(given, right, GROUP, np.random.default_rng(0)).mean())
+    accuracy = float(correct.mean() / number)
+    return {
+        "alignment": float(chance_corrected(passed.mean(), guess_rates(base), 4)),
+        "accuracy": accuracy,
+        "greedy": float(np.mean(evaluation["greedy"])),
+        "majority": majority,
+        "majority_gain": majority - accuracy,
+        "mode": float(np.mean(evaluation["majority"])),
+        "drift": float(np.mean([replicator_drift(v, r) for v, r in zip(given, right, strict=True)])),
+    }
+
+
+def replicator_drift(votes: dict[str | None, int], right, draws: int = 400) -> float:
+    """How fast the right answers' share grows at first under the majority's reward: sum over right a of p_a (q_a - mean q).
+
+    The mean-field theory without a fitted constant: an answer with share p_a is rewarded where it is the majority of its
+    group, with probability q_a, and policy gradient moves shares as the replicator equation does. The group is drawn
+    with replacement from the untrained model's own votes.
+
+    >>> replicator_drift({"7": 12, "1": 4}, {"7"}) > 0 > replicator_drift({"7": 4, "1": 12}, {"7"})
+    True
+    """
+    names = list(votes)
+    share = np.array([votes[n] for n in names], dtype=float) / sum(votes.values())
+    drawn = np.random.default_rng(0).multinomial(GROUP, share, size=draws)  # (draws, answers)
+    drawn[:, [n is None for n in names]] = 0
+    top = (drawn == drawn.max(axis=1, keepdims=True)) & (drawn > 0)
+    wins = (top / np.maximum(top.sum(axis=1, keepdims=True), 1)).mean(axis=0)  # (answers,) q
+    known = right if isinstance(right, set) else {right}
+    chosen = np.array([n in known for n in names])
+    return float((share * (wins - (share * wins).sum()))[chosen].sum())
+
+
+def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
+    """A row for each arm of each checkpoint whose base and standard runs are finished.
+
+    Returns:
+        Columns `model`, `task`, `dose`, `warm_seed`, those of `measured`, `arm`, `gain` (of standard RL, its mean over
+        seeds), `runs`, `taken` (of these, how many took off; one that diverged did not), `after` (mean accuracy),
+        `greedy_share` and `majority_share` (what each gives of that gain without training), `after_by_seed`, `testable`.
+    """
+    rows = []
+    for (model, task), arms in grouped(runs, records).items():
+        done = {arm: [r for r in these if r["status"] == "finished"] for arm, these in arms.items()}
+        if not done.get("base") or not done.get("standard"):
+            continue
+        base = accuracies(done["base"])
+        standard = accuracies(done["standard"])
+        gain = float(standard.mean() - base.mean())
+        found = measured(done["base"][0]) | {"options": all(example.options for example in load_task(task).eval)}
+        free = {f"{name}_share": float(recovered(found[name], standard.mean(), base.mean())) for name in FREE}
+        for arm, these in done.items():
+            if arm == "base" or not these:
+                continue
+            after = accuracies(these)
+            taken = took_off(after, standard, base)
+            diverged = sum(r["status"] == "failed" and r["reason"].startswith("Diverged") for r in arms[arm])
+            rows.append(
+                {"model": model, "task": task, **_dial(model), **found, "arm": arm}
+                | {"gain": gain, "runs": len(these) + diverged, "taken": int(taken.sum()), "after": float(after.mean())}
+                | free
+                | {"after_by_seed": after.mean(axis=1).round(4).tolist(), "testable": gain >= SMALLEST_GAIN}
+            )
+    columns = ["model", "task", "dose", "warm_seed", *MEASURES, "options", "arm", "gain", "runs", "taken", "after"]
+    columns += [*(f"{name}_share" for name in FREE), "after_by_seed", "testable"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _dial(model: str) -> dict:
+    """The dose and seed of a warm-up; of another model there are none."""
+    if not is_warm_up(model):
+        return {"dose": np.nan, "warm_seed": np.nan}
+    return {"dose": parse(model).dose, "warm_seed": parse(model).seed}
+
+
+def registered() -> float:
+    """The x50 that was registered."""
+    return json.loads(REGISTERED.read_text(encoding="utf-8"))["x50"]
+
+
+def threshold(table: pd.DataFrame, task: str, arm: str = "majority_vote", measure: str = "alignment") -> Crossing:
+    """x50 of an arm in a task, by the mixed logit, over its testable checkpoints; NaN where there is none."""
+    these = table[(table["task"] == task) & (table["arm"] == arm) & table["testable"]]
+    if these.empty:
+        return Crossing(np.nan, np.nan, np.nan, runs=0, pairs=0, checkpoints=0)
+    return crossing(these[measure].tolist(), these["taken"].tolist(), these["runs"].tolist(), these["model"].tolist())
+
+
+def thresholds(table: pd.DataFrame) -> pd.DataFrame:
+    """x50 of the majority vote in each task with its interval and what the primary rule says of it."""
+    rows = []
+    for task in table["task"].unique():
+        found, known = threshold(table, task), registered()
+        row = {"task": task, "x50": found.x50, "low": found.low, "high": found.high, "registered": known}
+        rows.append(row | {"runs": found.runs, "checkpoints": found.checkpoints, "outcome": transfers(found, known)})
+    return pd.DataFrame(rows)
+
+
+def verdicts(table: pd.DataFrame) -> list[str]:
+    """The primary outcome of each task and the rules that falsify, as sentences."""
+    crossings = thresholds(table)
+    lines = [
+        f"{row.task}: {row.outcome}; x50 {row.x50:.2f} [{row.low:.2f}, {row.high:.2f}], registered {row.registered:.2f}"
+        for row in crossings.itertuples()
+    ]
+    found = falsified(table, crossings)
+    lines += [f"falsified by the rule {name}" for name, holds in found.items() if holds]
+    lines += [
+        f"the rule {name} could not be applied: runs are missing" for name, holds in found.items() if holds is None
+    ]
+    return lines
+
+
+def predictors(table: pd.DataFrame, arm: str = "majority_vote") -> pd.DataFrame:
+    """Spearman's rank correlation, over testable checkpoints, of each measure with the share of runs that took off."""
+    rows = []
+    for task, these in table[(table["arm"] == arm) & table["testable"]].groupby("task", sort=False):
+        share = these["taken"] / these["runs"]
+        for name in MEASURES:
+            rows.append({"task": task, "measure": name, "rank_correlation": these[name].corr(share, method="spearman")})
+    return pd.DataFrame(rows, columns=["task", "measure", "rank_correlation"])
+
+
+def transfers(found: Crossing, registered: float, factor: float = FACTOR) -> Outcome:
+    """The primary rule: whether x50 lies within a factor of the micro study's, with its whole interval.
+
+    >>> transfers(Crossing(0.2, 0.12, 0.3, 60, 20, 20), registered=0.2)
+    'transfers'
+    >>> transfers(Crossing(0.6, 0.45, 0.7, 60, 20, 20), registered=0.2)
+    'does not transfer'
+    >>> transfers(Crossing(0.3, 0.15, 0.5, 60, 20, 20), registered=0.2)
+    'undecided'
+    """
+    low, high = registered / factor, registered * factor
+    if low <= found.low and found.high <= high:
+        return "transfers"
+    return "does not transfer" if found.high < low or found.low > high else "undecided"
+
+
+def falsified(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> dict[str, bool | None]:
+    """What would falsify the thesis, each by its registered rule; None where the runs that it needs are not there.
+
+    Args:
+        crossings: what `thresholds` gives for the table, where it is known.
+
+    Returns:
+        `no_slope T`, for each task T: standard RL gains at least 0.10 at four doses, and the rank correlation of
+        alignment and take-off over checkpoints is at most 0; `low_takes_off`: in tasks whose questions list options,
+        half of the majority runs or more take off at alignment up to 0.03; `no_better_than_shuffled`: at the highest
+        dose the majority's mean accuracy is not above the shuffled majority's; `tasks_apart`: the intervals of x50 of
+        two tasks do not meet.
+    """
+    found: dict[str, bool | None] = {}
+    majority = table[(table["arm"] == "majority_vote") & table["testable"]]
+    for task, these in majority.groupby("task", sort=False):
+        doses = these.groupby("dose")["gain"].mean()
+        share = these["taken"] / these["runs"]
+        ranks = these["alignment"].corr(share, method="spearman")
+        found[f"no_slope {task}"] = bool(np.nan_to_num(ranks) <= 0) if (doses >= SMALLEST_GAIN).sum() >= 4 else None
+    low = majority[(majority["alignment"] <= LOW) & majority["options"]]
+    found["low_takes_off"] = bool(low["taken"].sum() >= low["runs"].sum() / 2) if len(low) else None
+    found["no_better_than_shuffled"] = _no_better_than_shuffled(table)
+    known = (thresholds(table) if crossings is None else crossings).dropna(subset="x50")
+    found["tasks_apart"] = bool(known["low"].max() > known["high"].min()) if len(known) == 2 else None
+    return found
+
+
+def _no_better_than_shuffled(table: pd.DataFrame) -> bool | None:
+    both = table[table["arm"].isin(["majority_vote", "shuffled_majority"])]
+    paired = both.pivot_table(index=["task", "model", "dose"], columns="arm", values="after").dropna()
+    if len(paired.columns) < 2 or paired.empty:
+        return None
+    top = paired[paired.index.get_level_values("dose") == paired.index.get_level_values("dose").max()]
+    return bool((top["majority_vote"] - top["shuffled_majority"]).mean() <= 0)
+
+
+def rates(table: pd.DataFrame) -> pd.DataFrame:
+    """P(take-off) of each task, arm and dose over its checkpoints and seeds, with the exact interval."""
+    rows = []
+    for (task, arm, dose), these in table[table["testable"]].groupby(["task", "arm", "dose"], sort=False):
+        estimate = rate(int(these["taken"].sum()), int(these["runs"].sum()))
+        rows.append({"task": task, "arm": arm, "dose": dose, "runs": int(these["runs"].sum()), "take_off": estimate})
+    return pd.DataFrame(rows)

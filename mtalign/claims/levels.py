@@ -1,0 +1,254 @@
+"""The map: where a majority vote takes off, level by level of what was varied, and what predicts it.
+
+A *level* is what a run differs in from the centre: `agree=0.3`, `arithmetic-4`, `lr=0.0001`, `centre` where in nothing. A *cell* is a
+base model at a level: its runs, how many took off, what was measured of it before, and what the mean-field theory says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from mtalign.claims import mean_field, take_off
+from mtalign.claims.dose_response import measures
+from mtalign.claims.mean_field_fit import LEAST_GAIN, policy_of
+from mtalign.config.run import Run
+from mtalign.models import dialled
+from mtalign.records.store import Records
+from mtalign.records.tables import accuracies
+from mtalign.stats import recovered
+
+SETTINGS = {
+    "updates": "max_steps",
+    "lr": "learning_rate",
+    "group": "num_generations",
+}  # fields of a run that levels vary
+MEASURE = "chance-corrected pass@4"
+
+
+def level(run: Run) -> str:
+    """What the run varies; its dose, seeds and arm aside.
+
+    >>> level(Run("micro:arithmetic?dose=0.1&seed=2", "arithmetic")), level(Run("micro:logic?dose=0.1&size=3m", "logic"))
+    ('centre', 'logic, size=3m')
+    """
+    recipe = dialled.parse(run.model)
+    own = {"size": recipe.size, "right": recipe.right, "agree": recipe.agree}
+    own |= {name: getattr(run, field) for name, field in SETTINGS.items()}
+    usual = {"size": "85k", "right": 1.0, "agree": 0.0} | {
+        name: getattr(Run, field) for name, field in SETTINGS.items()
+    }
+    parts = [f"{name}={value}" for name, value in own.items() if value != usual[name]]
+    return ", ".join([run.task] * (run.task != "arithmetic") + parts) or "centre"
+
+
+def runs_in(store: Records) -> list[Run]:
+    """The runs of all records of base models built on demand that lie in the folder."""
+    configs = [
+        json.loads(path.read_text(encoding="utf-8"))["config"] for path in sorted(store.folder.glob("micro-*.json"))
+    ]
+    return [Run(**config) for config in configs]
+
+
+def cells(runs: Iterable[Run], store: Records, reward: str = "majority_vote", objective: str = "grpo") -> pd.DataFrame:
+    """A row for each level and base model of which some run has finished, and some of standard RL in the same setting.
+
+    Args:
+        reward, objective: of the arm that is mapped, with all prompts.
+
+    Returns:
+        Columns level, model, task, dose, pretraining (seed), the measures of the untrained model, `working` (its share of
+        completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `shares`
+        (of that gain, one for each run), `taken`, `runs`, and `theory`: the share that the mean-field theory predicts for a
+        majority vote, NaN where it does not apply.
+    """
+    settings: dict[tuple, list[Run]] = {}
+    for run in runs:
+        if run.max_steps:
+            shared = {key: value for key, value in asdict(run.standard).items() if key not in ("arm", "seed")}
+            settings.setdefault(tuple(shared.items()), []).append(run)
+    rows = []
+    for same in settings.values():
+        standard = _finished(store, (run for run in same if _arm(run) == ("ground_truth", "grpo", "full")))
+        mapped = _finished(store, (run for run in same if _arm(run) == (reward, objective, "full")))
+        if standard and mapped:
+            rows.append(_cell(same[0], store.read(same[0].base), standard, mapped))
+    return pd.DataFrame(rows)
+
+
+def _arm(run: Run) -> tuple[str, str, str]:
+    return run.reward, run.objective, run.subset
+
+
+def _finished(store: Records, runs: Iterable[Run]) -> list[dict]:
+    found = (store.read(run) for run in runs)
+    return [record for record in found if record and record["status"] == "finished"]
+
+
+def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict]) -> dict:
+    recipe = dialled.parse(run.model)
+    before, best = accuracies([base]).mean(), accuracies(standard).mean()
+    shares = recovered(accuracies(mapped).mean(axis=1), best, before)
+    policy = policy_of(base)
+    theory = float("nan")
+    if policy is not None:
+        budget = run.generation_batch_size // run.steps_per_generation, run.max_steps, run.learning_rate
+        theory = mean_field.recovered(policy, run.num_generations, *budget)
+    cell = {
+        "level": level(run),
+        "model": run.model,
+        "task": run.task,
+        "dose": recipe.dose,
+        "pretraining": recipe.seed,
+        **measures(base),
+    }
+    cell["working"] = base["after"]["thinking"]
+    cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN, "shares": shares.tolist()}
+    return cell | {"taken": int((shares > take_off.HALF).sum()), "runs": len(shares), "theory": theory}
+
+
+def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "centre") -> pd.DataFrame:
+    """x50 of each level with its interval, from the testable cells, beside the reference level.
+
+    Returns:
+        Columns level, cells, untestable, runs, x50, low, high, and `apart`: whether the interval lies wholly outside the
+        reference's.
+    """
+    rows = []
+    for level, these in table.groupby("level", sort=False):
+        kept = these[these["testable"]]
+        row = {
+            "level": level,
+            "cells": len(kept),
+            "untestable": len(these) - len(kept),
+            "runs": int(kept["runs"].sum()),
+        }
+        if kept[measure].nunique() > 1:
+            found = take_off.crossing(
+                kept[measure].tolist(), kept["taken"].tolist(), kept["runs"].tolist(), kept["model"].tolist()
+            )
+            row |= {"x50": found.x50, "low": found.low, "high": found.high}
+        rows.append(row)
+    frame = pd.DataFrame(rows, columns=["level", "cells", "untestable", "runs", "x50", "low", "high"])
+    at = frame[frame["level"] == reference]
+    if not at.empty:
+        frame["apart"] = (frame["low"] > at["high"].iloc[0]) | (frame["high"] < at["low"].iloc[0])
+    return frame
+
+
+def spreads(table: pd.DataFrame) -> dict[str, float]:
+    """Standard deviations of the recovered share between base checkpoints of one dose, and between RL seeds of one checkpoint.
+
+    By analysis of variance within level and dose, pooled over doses; the first is 0 where its estimate is negative.
+
+    >>> cell = {"level": "a", "dose": 0.1}
+    >>> found = spreads(pd.DataFrame([cell | {"shares": [0.0, 0.2]}, cell | {"shares": [1.0, 1.2]}]))
+    >>> round(found["checkpoints"], 2), round(found["seeds"], 2)
+    (0.7, 0.14)
+    """
+    within, between = [], []
+    for _, these in table.groupby(["level", "dose"]):
+        shares = [np.array(s) for s in these["shares"] if len(s) > 1]
+        if len(shares) < 2:
+            continue
+        noise = float(np.mean([s.var(ddof=1) for s in shares]))
+        within.append(noise)
+        between.append(np.var([s.mean() for s in shares], ddof=1) - noise / np.mean([len(s) for s in shares]))
+    if not within:
+        return {"checkpoints": float("nan"), "seeds": float("nan")}
+    return {"checkpoints": max(float(np.mean(between)), 0.0) ** 0.5, "seeds": float(np.mean(within)) ** 0.5}
+
+
+def hits(table: pd.DataFrame, measures: Iterable[str] = ("pass@1", MEASURE, "maj@16")) -> pd.DataFrame:
+    """How many runs of each level a predictor tells right, take-off or not.
+
+    The theory predicts without a fit. A measure predicts by the threshold that tells most runs of all *other* levels right,
+    or of the level's other pretraining seeds where there is no other level.
+
+    Returns:
+        Columns level, runs, and one for each predictor: the share of runs told right.
+    """
+    table = table[table["testable"] & table["theory"].notna()]
+    rows = []
+    for level, these in table.groupby("level", sort=False):
+        right = {"theory": _right(these, these["theory"] > take_off.HALF)}
+        for measure in measures:
+            others = table[table["level"] != level]
+            if not others.empty:
+                right[measure] = _right(these, these[measure] > _threshold(others, measure))
+                continue
+            right[measure] = 0
+            for seed in these["pretraining"].unique():
+                own, rest = these[these["pretraining"] == seed], these[these["pretraining"] != seed]
+                right[measure] += _right(own, own[measure] > _threshold(rest, measure)) if len(rest) else np.nan
+        runs = int(these["runs"].sum())
+        rows.append({"level": level, "runs": runs} | {name: number / runs for name, number in right.items()})
+    return pd.DataFrame(rows)
+
+
+def _right(cells: pd.DataFrame, predicted: pd.Series) -> int:
+    return int(np.where(predicted, cells["taken"], cells["runs"] - cells["taken"]).sum())
+
+
+def _threshold(cells: pd.DataFrame, measure: str) -> float:
+    values = np.sort(cells[measure].unique())
+    between = [-np.inf, *(values[:-1] + values[1:]) / 2, np.inf]
+    return max(between, key=lambda threshold: _right(cells, cells[measure] > threshold))
+
+
+def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:
+    """How many runs with that reward each level has; under "drift" and "one" those of `drift` and `one_example`.
+
+    >>> planned([Run("micro:arithmetic?dose=0.1", "arithmetic", reward="majority_vote", seed=seed) for seed in range(3)])
+    {'drift': 0, 'one': 0, 'centre': 3}
+    """
+    runs = list(runs)
+    found = {"drift": sum(map(_is_drifting, runs)), "one": sum(run.subset == "one_shot" for run in runs)}
+    for run in runs:
+        if run.max_steps and _arm(run) == (reward, objective, "full") and not _is_drifting(run):
+            found[level(run)] = found.get(level(run), 0) + 1
+    return found
+
+
+def _is_drifting(run: Run) -> bool:
+    """Whether it is of the arms with clipping, which are compared with each other and not with standard RL."""
+    return run.max_steps > 0 and run.steps_per_generation > 2
+
+
+def drift(runs: Iterable[Run], store: Records) -> pd.DataFrame:
+    """A row for each finished run with clipping.
+
+    Returns:
+        Columns model, dose, arm, seed, change (of accuracy), clip_fraction (mean over rollouts), moved (length of the change
+        of the weights, as a share of theirs).
+    """
+    rows = []
+    for record in _finished(store, filter(_is_drifting, runs)):
+        config, displacement = record["config"], record["displacement"]
+        change = accuracies([record]).mean() - accuracies([record], "before").mean()
+        row = {key: config[key] for key in ("model", "arm", "seed")} | {"dose": dialled.parse(config["model"]).dose}
+        row |= {"change": float(change), "clip_fraction": float(np.mean(record["curve"]["clip_fraction"]))}
+        rows.append(row | {"moved": displacement["moved"] / displacement["length"]})
+    return pd.DataFrame(rows)
+
+
+def one_example(runs: Iterable[Run], store: Records) -> pd.DataFrame:
+    """A row for each finished run on one example, with the share of standard RL's gain at the same seed and budget.
+
+    Returns:
+        Columns model, dose, arm, rank, seed, share.
+    """
+    rows = []
+    for run in runs:
+        if run.subset != "one_shot":
+            continue
+        found = [store.read(each) for each in (run, run.standard, run.base)]
+        if all(record and record["status"] == "finished" for record in found):
+            share = recovered(*(accuracies([record]).mean() for record in found))
+            row = {"model": run.model, "dose": dialled.parse(run.model).dose, "arm": run.arm, "rank": run.rank}
+            rows.append(row | {"seed": run.seed, "share": float(share)})
+    return pd.DataFrame(rows)

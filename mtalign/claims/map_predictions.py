@@ -1,0 +1,201 @@
+"""Predictions for params/map.yaml as rules, written before its runs: each is judged by computation from the cells.
+
+Their numbers come from the mean-field theory (`mean_field`), whose constant was fitted on standard RL of reports/study, at
+what a base model was expected to be: competence 0.9, and a favourite guess 1.06 times as frequent as chance, as in
+reports/study. It put the share of working completions at which a majority takes off at 0.038 in the centre (0.032 for
+competence 1, 0.08 for a favourite of 0.14); at 0.008 with 100 answers, 0.08 with 4; 0.044 and 0.069 where working is right
+with 0.9 x 0.9 and 0.7 x 0.9; 0.23 and 0.36 where 0.3 and 0.6 of wrong guesses agree; and *hardly moved* (0.032 to 0.044) by the
+learning rate, by 50 or 400 updates and by groups of 4: working races against a favourite guess, and a race has no clock.
+Doses were placed by it.
+
+Power (`map_power`, x50 at 0.05): with three pretraining seeds and eight RL seeds the centre's x50 is known within a factor of
+1.15 if checkpoints differ little (0.1 in ln x50), of 1.4 if they differ by 0.3; against a level with four RL seeds a shift
+by 1.37 or by 2.0 to 2.2 is seen with power 0.8. Twice the RL seeds help little where checkpoints differ; more pretraining
+seeds would. What shifts by less than 1.4 cannot be told from no shift, and is called undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mtalign.claims.levels import crossings, hits, planned, spreads
+from mtalign.config import paths
+from mtalign.config.grid import load_grid
+
+X = "working"  # the axis of the theory: the share of completions of the untrained model that show working
+FEWEST = 0.9  # of a level's runs, before which it is not judged
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A sentence and its rule: the cells, or x50 of each level -> right, wrong, or None while it is undecided."""
+
+    name: str
+    words: str
+    rule: Callable[[pd.DataFrame], bool | None]
+    of: str = (
+        "x50"  # or "cells", "nsr" (cells of negative samples), "drift" (`levels.drift`), "one" (`levels.one_example`)
+    )
+
+
+def _within(found: pd.DataFrame, level: str, low: float, high: float) -> bool | None:
+    """Whether the level's x50 lies between two values: right where its interval does, wrong where it is wholly outside."""
+    if level not in found.index or pd.isna(found.loc[level, "x50"]):
+        return None
+    at = found.loc[level]
+    if low <= at["low"] and at["high"] <= high:
+        return True
+    return False if at["high"] < low or at["low"] > high else None
+
+
+def _above(found: pd.DataFrame, upper: str, lower: str) -> bool | None:
+    """Whether one level's x50 is above another's: decided where their intervals are apart."""
+    if not {upper, lower} <= set(found.index) or found.loc[[upper, lower], "x50"].isna().any():
+        return None
+    one, other = found.loc[upper], found.loc[lower]
+    if one["low"] > other["high"]:
+        return True
+    return False if one["high"] < other["low"] else None
+
+
+def _unmoved(found: pd.DataFrame, level: str, factor: float = 1.5) -> bool | None:
+    """Whether a level's x50 is the centre's within a factor: right where both ends of its interval are, wrong where apart."""
+    if not {level, "centre"} <= set(found.index):
+        return None
+    centre = found.loc["centre", "x50"]
+    if not abs(centre) < float("inf"):
+        return None
+    return _within(found, level, centre / factor, centre * factor)
+
+
+def _standard_gains(table: pd.DataFrame) -> bool | None:
+    these = table[(table["level"] == "centre") & (table["dose"] >= 0.04)]
+    return None if these.empty else bool(these["testable"].all())
+
+
+def _theory_tells(table: pd.DataFrame, least: float = 0.85) -> bool | None:
+    these = hits(table[table["level"] == "centre"])
+    return None if these.empty else bool(these["theory"].iloc[0] >= least)
+
+
+def _theory_beats(table: pd.DataFrame) -> bool | None:
+    found = hits(table)
+    if len(found) < 5:
+        return None
+    return bool(found["theory"].mean() >= found["chance-corrected pass@4"].mean())
+
+
+def _seeds_matter_more(table: pd.DataFrame) -> bool | None:
+    found = spreads(table[table["level"] == "centre"])
+    return None if pd.isna(found["seeds"]) else found["seeds"] > found["checkpoints"]
+
+
+def _negatives_suffice(cells: pd.DataFrame) -> bool | None:
+    these = cells[(cells["level"] == "right=0.7") & cells["testable"] & (cells["dose"] >= 0.1)]
+    return None if these.empty else bool(these["taken"].sum() >= 0.8 * these["runs"].sum())
+
+
+def _negatives_are_less(cells: pd.DataFrame) -> bool | None:
+    these = cells[(cells["level"] == "right=0.7") & cells["testable"]]
+    return None if these.empty else bool(these["shares"].explode().astype(float).mean() <= 0.95)
+
+
+def _clipping_is_active(runs: pd.DataFrame) -> bool | None:
+    """A condition, not a hope: where the clip fraction is not what it is meant to be, clipping was not tested."""
+    return bool(runs[runs["arm"] == "random_clipped"]["clip_fraction"].between(0.05, 0.2).mean() >= 0.5)
+
+
+def _random_is_drift(runs: pd.DataFrame) -> bool | None:
+    """Within 0.05 of the shuffled majority at each dose, if the 95% interval of the difference allows to say so."""
+    sides = []
+    for _, these in runs.groupby("dose"):
+        one, other = (these[these["arm"] == arm]["change"] for arm in ("random_clipped", "shuffled_clipped"))
+        gap, error = one.mean() - other.mean(), (one.var() / len(one) + other.var() / len(other)) ** 0.5
+        sides.append(True if abs(gap) + 2 * error <= 0.05 else False if abs(gap) - 2 * error > 0.05 else None)
+    return False if False in sides else None if None in sides else True
+
+
+def _random_erodes(runs: pd.DataFrame) -> bool | None:
+    return bool(runs[runs["arm"] == "random_clipped"].groupby("dose")["change"].mean().max() < 0.05)
+
+
+def _one_is_enough(runs: pd.DataFrame) -> bool | None:
+    best = runs[runs["rank"] == "best"]
+    return bool(best.groupby("dose")["share"].mean().min() > 0.5)
+
+
+def _best_is_no_better(runs: pd.DataFrame) -> bool | None:
+    """The mean of the best example's shares above the random one's by at most 0.1; undecided within two standard errors."""
+    best, other = (runs[runs["rank"] == rank]["share"] for rank in ("best", "random"))
+    gap, error = best.mean() - other.mean(), (best.var() / len(best) + other.var() / len(other)) ** 0.5
+    return True if gap + 2 * error <= 0.1 else False if gap - 2 * error > 0.1 else None
+
+
+PREDICTIONS = [
+    Prediction("standard", "Standard RL gains at least 0.10 at each base model of the centre from dose 0.04 on", _standard_gains, "cells"),
+    Prediction("centre", "The centre's x50 is the theory's 0.038 of completions that work within a factor of 2", lambda t: _within(t, "centre", 0.019, 0.076)),
+    Prediction("theory", "The theory tells at least 0.85 of the centre's majority runs right, take-off or not", _theory_tells, "cells"),
+    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 at equal pass@k", lambda t: _above(t, "agree=0.3", "centre")),
+    Prediction("agree more", "More agreement (0.6) raises it further", lambda t: _above(t, "agree=0.6", "agree=0.3")),
+    Prediction("many answers", "A hundred answers lower x50", lambda t: _above(t, "centre", "arithmetic-100")),
+    Prediction("few answers", "Four answers raise x50", lambda t: _above(t, "arithmetic-4", "centre")),
+    Prediction("fallible", "Working that is right with 0.7 raises x50", lambda t: _above(t, "right=0.7", "centre")),
+    Prediction("slow", "Learning rate 1e-4 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.0001")),
+    Prediction("rapid", "Learning rate 1e-3 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.001")),
+    Prediction("long", "400 updates leave x50 within a factor of 1.5", lambda t: _unmoved(t, "updates=400")),
+    Prediction("small groups", "Groups of 4 leave x50 within a factor of 1.5", lambda t: _unmoved(t, "group=4")),
+    Prediction("left out", "Over levels the theory tells as many runs right as chance-corrected pass@4 or more", _theory_beats, "cells"),
+    Prediction("negatives", "Where working is right with 0.7, negative samples recover half of standard RL's gain in 0.8 of runs from dose 0.1 on", _negatives_suffice, "nsr"),
+    Prediction("negatives less", "There they recover 0.95 of it at most, in the mean: -1 on wrong samples cannot only choose the mode that works", _negatives_are_less, "nsr"),
+    Prediction("clipping", "Eight updates per rollout at 1e-3 clip 0.05 to 0.2 of tokens (else clipping is not tested)", _clipping_is_active, "drift"),
+    Prediction("drift", "Random rewards with clipping end within 0.05 of a shuffled majority: both are drift", _random_is_drift, "drift"),
+    Prediction("erosion", "Random rewards with clipping raise accuracy by less than 0.05 at each dose", _random_erodes, "drift"),
+    Prediction("one example", "One example, 2,000 updates on-policy with an entropy bonus, recovers more than half in the mean at doses 0.2 and 0.4", _one_is_enough, "one"),
+    Prediction("which example", "The best by historical variance is better than a random one by at most 0.1", _best_is_no_better, "one"),
+    Prediction("seeds", "At the centre RL seeds differ more than base checkpoints of one dose", _seeds_matter_more, "cells"),
+]  # fmt: skip
+
+
+def asked_for() -> dict[str, int]:
+    """How many runs params/map.yaml asks for at each level."""
+    return planned(load_grid(paths.shared("params") / "map.yaml").runs)
+
+
+def judged(
+    table: pd.DataFrame,
+    asked: dict[str, int],
+    nsr: pd.DataFrame | None = None,
+    drift: pd.DataFrame | None = None,
+    one: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """What came of each prediction: `right`, `wrong`, `undecided`; levels count once most of their runs have finished.
+
+    Args:
+        table: cells of the majority vote, as `levels.cells` gives them.
+        asked: runs of each level that the grid asks for, and of `drift`.
+        nsr: cells of negative samples.
+        drift, one: as `levels.drift` and `levels.one_example` give them.
+    """
+    given = {"cells": _complete(table, asked), "nsr": _complete(nsr, asked), "x50": None}
+    for name, found in (("drift", drift), ("one", one)):
+        given[name] = found if found is not None and len(found) >= FEWEST * asked.get(name, 1) else None
+    if given["cells"] is not None:
+        given["x50"] = crossings(given["cells"], X).set_index("level")
+    rows = []
+    for each in PREDICTIONS:
+        found = each.rule(given[each.of]) if given[each.of] is not None else None
+        outcome = "undecided" if found is None else "right" if found else "wrong"
+        rows.append({"prediction": each.name, "words": each.words, "outcome": outcome})
+    return pd.DataFrame(rows)
+
+
+def _complete(table: pd.DataFrame | None, asked: dict[str, int]) -> pd.DataFrame | None:
+    """The cells of levels of which most runs have finished; None where there are none."""
+    if table is None or table.empty:
+        return None
+    done = table.groupby("level")["runs"].sum()
+    kept = table[table["level"].map(done) >= FEWEST * table["level"].map(asked)]
+    return None if kept.empty else kept

@@ -1,0 +1,118 @@
+"""Predictions are judged: each has a rule stated before the run, and an outcome that the rule gives, never a reader.
+
+A notebook ends a prediction with `judged(...)`: what it shows carries the outcome in its output's metadata, where
+`report.predictions` finds it in the executed notebook and lists it, wrong ones included:
+
+    above(share, 0.5, "Random reward recovers more than half", where="micro-a, logic")
+
+`PAIRED` holds the predictions of notebook 12, which the index judges too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from mtalign.claims.verdicts import panel
+from mtalign.stats import Estimate
+
+Outcome = Literal["confirmed", "refuted", "undecided"]
+EQUAL = 0.1  # accuracies closer than this count as equal
+KIND = "mtalign-prediction"  # key of an output's metadata
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A prediction with its outcome.
+
+    Attributes:
+        statement: what was predicted.
+        rule: what decides it, as stated before the run.
+        outcome: `confirmed`, `refuted` or `undecided`.
+        because: the numbers that the rule looked at.
+        where: model and task, where it is about one pair.
+        source: who predicted it: "ours", or an arXiv number.
+    """
+
+    statement: str
+    rule: str
+    outcome: Outcome
+    because: str
+    where: str = ""
+    source: str = "ours"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        """In a notebook: a line of markdown, with all of it in the output's metadata."""
+        place = f" ({self.where})" if self.where else ""
+        text = f"- **{self.outcome}**{place}: {self.statement}. {self.because}. Rule: {self.rule}."
+        return {"text/markdown": text, "text/plain": text.replace("*", "")}, {KIND: asdict(self)}
+
+
+def above(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:
+    """That a value lies above a bound: confirmed where its whole interval does, refuted where it lies below.
+
+    >>> above(Estimate(0.9, 0.7, 1.0), 0.5, "it recovers more than half").outcome
+    'confirmed'
+    """
+    outcome = "confirmed" if estimate.low > bound else "refuted" if estimate.high < bound else "undecided"
+    return Judged(statement, f"the whole interval lies above {bound:g}", outcome, f"it is {estimate}", where, source)
+
+
+def below(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:
+    """That a value lies below a bound, likewise."""
+    outcome = "confirmed" if estimate.high < bound else "refuted" if estimate.low > bound else "undecided"
+    return Judged(statement, f"the whole interval lies below {bound:g}", outcome, f"it is {estimate}", where, source)
+
+
+def equal(difference: Estimate, statement: str, where: str = "", source: str = "ours") -> Judged:
+    """That two accuracies are equal: refuted where the interval of their difference excludes 0, confirmed where all of it
+    is smaller than `EQUAL`, undecided where it is too wide to say.
+
+    >>> [equal(d, "they are equal").outcome for d in (Estimate(0, -0.02, 0.02), Estimate(0, -0.4, 0.4), Estimate(0.2, 0.1, 0.3))]
+    ['confirmed', 'undecided', 'refuted']
+    """
+    apart = difference.low > 0 or difference.high < 0
+    near = max(abs(difference.low), abs(difference.high)) < EQUAL
+    outcome = "refuted" if apart else "confirmed" if near else "undecided"
+    rule = f"refuted where the difference's interval excludes 0; confirmed where it lies within {EQUAL:g} of 0"
+    return Judged(statement, rule, outcome, f"the difference is {difference}", where, source)
+
+
+def better(difference: Estimate, statement: str, where: str = "", source: str = "ours") -> Judged:
+    """That the first of two is better: confirmed where the interval of first minus second lies above 0, else refuted."""
+    outcome = "confirmed" if difference.low > 0 else "refuted"
+    rule = "the whole interval of the difference lies above 0, else refuted"
+    return Judged(statement, rule, outcome, f"the difference is {difference}", where, source)
+
+
+def first_better_when_weak(row: dict) -> str:
+    return "first" if panel(row["alignment"]) == "weak" else "equal"
+
+
+def equal_when_strong(row: dict) -> str:
+    return "equal" if panel(row["alignment"]) == "strong" else ""
+
+
+def first_where_one_line_is_unskilled(row: dict) -> str:
+    return "first" if row["model"] == "lines-skilled" else ""
+
+
+PAIRED: dict[tuple[str, str], Callable[[dict], str]] = {  # notebook 12: (first, second) -> which is better, or equal
+    ("nsr", "nsr_released"): first_better_when_weak,
+    ("psr", "psr_released"): lambda row: "equal",
+    ("random", "random_gated"): first_where_one_line_is_unskilled,
+    ("format_only", "format_one_line"): first_where_one_line_is_unskilled,
+    ("entropy", "entropy_direct"): equal_when_strong,
+    ("standard", "standard_refill"): lambda row: "equal",
+}
+
+
+def judge_paired(row: dict) -> Judged | None:
+    """The outcome of notebook 12's prediction for a row of `claims.tables.difference`; None without one."""
+    rule = PAIRED.get((row["arm"], row["other"]))
+    expected = rule(row) if rule else ""
+    where = f"{row['model']}, {row['task']}"
+    if expected == "first":
+        return better(row["difference"], "The original is better than what the release computes", where)
+    return equal(row["difference"], "Both end equal", where) if expected == "equal" else None

@@ -1,0 +1,66 @@
+"""All predictions of a grid with their outcomes, wrong ones included: of executed notebooks, of paired arms, of the paper."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+from mtalign.claims.predictions import KIND, judge_paired
+from mtalign.claims.verdicts import CLAIMS
+from mtalign.notebook.pages import Page
+from mtalign.notebook.palette import label
+from mtalign.report.findings import each_once
+from mtalign.report.words import stands
+
+FIELDS = ("statement", "rule", "outcome", "because", "where", "source")
+OUTCOMES = ("confirmed", "refuted", "undecided")
+
+
+def judged_in(executed: Path) -> list[dict]:
+    """The predictions that an executed notebook judged: `claims.predictions.Judged` as dicts."""
+    try:
+        cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError):
+        return []
+    found = []
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        given = output.get("metadata", {}).get(KIND)
+        if isinstance(given, dict) and given.get("outcome") in OUTCOMES:
+            found.append({field: str(given.get(field, "")) for field in FIELDS})
+    return found
+
+
+def of_notebooks(pages: list[Page], out: Path) -> list[dict]:
+    """Rows of the notebooks: those of `judged_in`, with `page`, the stem of the notebook's page."""
+    return [row | {"page": page.stem} for page in pages for row in judged_in(out / f"{page.stem}.ipynb")]
+
+
+def of_pairs(paired: list[dict]) -> list[dict]:
+    """Rows of the paired arms: those with a prediction, from `index.paired`."""
+    rows = []
+    for row in paired:
+        if judged := judge_paired(row):
+            about = f"{label(row['arm'])} against {label(row['other'])}: {judged.statement.lower()}"
+            rows.append(asdict(judged) | {"statement": about, "page": row["stem"]})
+    return rows
+
+
+def of_the_paper(tables: list[dict]) -> list[dict]:
+    """For each claim and strength of alignment: what the paper expects, and in how many pairs which outcome was found.
+
+    Returns:
+        Dicts: claim, arm, panel, predicted, and a number for each of `OUTCOMES`; `outcome` of all pairs together.
+    """
+    counts: dict[tuple, Counter] = {}
+    for row in each_once(tables).values():
+        if row.raw in ("missing", "not testable"):
+            continue
+        outcome = ("confirmed" if row.raw == row.predicted else "refuted") if stands(row) else "undecided"
+        counts.setdefault((row.claim, row.panel, row.predicted), Counter())[outcome] += 1
+    return [
+        {"claim": claim, "arm": label(CLAIMS[claim].arm) if claim in CLAIMS else claim, "panel": panel, "predicted": predicted}
+        | {outcome: found[outcome] for outcome in OUTCOMES}
+        for (claim, panel, predicted), found in sorted(counts.items())
+    ]  # fmt: skip

@@ -1,0 +1,122 @@
+"""The rules of the deciding experiment, on tables whose answer is known by hand."""
+
+import pandas as pd
+import pytest
+
+from mtalign.claims import decide, registration
+from mtalign.claims.mixed_logit import Crossing
+
+DOSES = {0.0: 0.01, 0.1: 0.08, 0.2: 0.16, 0.4: 0.35, 0.8: 0.7}  # dose -> alignment
+
+
+def table(takes_off, tasks=("a", "b"), gain=0.4, shuffled=0.2):
+    """Four checkpoints a dose, three runs each; of the majority's runs `takes_off(alignment)` take off."""
+    rows = []
+    for task in tasks:
+        for dose, alignment in DOSES.items():
+            for seed in range(4):
+                base = {"model": f"{task} {dose} {seed}", "task": task, "dose": dose, "gain": gain}
+                base |= {"runs": 3, "options": True}
+                base |= {"alignment": alignment + seed / 1000, "testable": gain >= decide.SMALLEST_GAIN}
+                rows.append(base | {"arm": "majority_vote", "taken": takes_off(alignment), "after": 0.6})
+                if dose == max(DOSES):
+                    rows.append(base | {"arm": "shuffled_majority", "taken": 0, "after": shuffled})
+    return pd.DataFrame(rows)
+
+
+def as_predicted(alignment):
+    return 3 if alignment > decide.registered() else 0
+
+
+def test_a_threshold_where_it_was_registered_transfers_and_falsifies_nothing():
+    found = table(as_predicted)
+    crossings = decide.thresholds(found)
+    assert set(crossings["outcome"]) == {"transfers"}
+    assert decide.falsified(found, crossings) == {
+        "no_slope a": False, "no_slope b": False, "low_takes_off": False, "no_better_than_shuffled": False,
+        "tasks_apart": False,
+    }  # fmt: skip
+
+
+def test_a_threshold_far_above_does_not_transfer():
+    found = table(lambda alignment: 3 if alignment > 0.5 else 0, tasks=("a",))
+    said = decide.verdicts(found)
+    assert said[0].startswith("a: does not transfer; x50 ") and "the rule tasks_apart could not be applied" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ("no_slope a", table(lambda alignment: 3 if alignment < 0.1 else 1, tasks=("a",))),
+        ("low_takes_off", table(lambda alignment: 2, tasks=("a",))),
+        ("no_better_than_shuffled", table(as_predicted, tasks=("a",), shuffled=0.7)),
+        ("tasks_apart", pd.concat([table(as_predicted, ("a",)), table(lambda x: 3 * (x > 0.5), ("b",))])),
+    ],
+)
+def test_each_rule_that_falsifies_can_be_met(rule, found):
+    assert decide.falsified(found)[rule] is True
+
+
+def test_where_standard_rl_gains_nothing_no_checkpoint_is_tested():
+    found = table(as_predicted, tasks=("a",), gain=0.05)
+    assert set(decide.thresholds(found)["outcome"]) == {"undecided"}
+    assert decide.falsified(found)["low_takes_off"] is None
+    assert "could not be applied" in decide.verdicts(found)[-1]
+
+
+def test_a_rule_without_its_runs_is_not_applied():
+    found = table(as_predicted, tasks=("a",))
+    found = found[found["arm"] != "shuffled_majority"]
+    assert decide.falsified(found)["no_better_than_shuffled"] is None
+    assert decide.falsified(found)["tasks_apart"] is None
+
+
+def test_an_interval_across_the_bound_is_undecided():
+    known = decide.registered()
+    assert decide.transfers(Crossing(known, known / 3, known, 60, 20, 20), known) == "undecided"
+
+
+def test_the_mean_field_drift_has_the_sign_of_the_mode_and_counts_dispersed_wrong_answers():
+    spread = {"right": 4} | {str(n): 1 for n in range(12)}
+    agreed = {"right": 4, "wrong": 12}
+    assert decide.replicator_drift(spread, "right") > 0 > decide.replicator_drift(agreed, "right")
+    assert decide.replicator_drift({None: 16}, "right") == 0
+
+
+def test_power_tells_a_threshold_in_place_from_one_far_away():
+    alignment = [a for a in DOSES.values() for _ in range(4)]
+    settings = {"slope": 60.0, "spread": 0.0, "registered": 0.137, "repeats": 3}
+    assert registration.power(alignment, x50=0.13, **settings)["does not transfer"] == 0
+    assert registration.power(alignment, x50=0.55, **settings)["does not transfer"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "unmet"),
+    [
+        ({}, set()),
+        ({"gain": 0.05}, {"learns"}),
+        ({"greedy": 0.9}, {"sharp"}),
+        ({"shift": 0.2}, {"low"}),
+        ({"shift": -0.5}, {"high"}),
+    ],
+)
+def test_no_arm_that_decides_runs_before_the_gate_is_met(change, unmet):
+    gain, greedy, shift = (change.get(key, usual) for key, usual in (("gain", 0.4), ("greedy", 0.2), ("shift", 0.0)))
+    rows = [
+        {
+            "task": "a",
+            "arm": "standard",
+            "dose": dose,
+            "alignment": alignment + shift,
+            "greedy": greedy,
+            "accuracy": 0.15,
+        }
+        | {"gain": gain, "testable": gain >= decide.SMALLEST_GAIN}
+        for dose, alignment in DOSES.items()
+    ]
+    found = registration.gate(pd.DataFrame(rows))
+    assert {name.split()[0] for name, met in found.items() if not met} == unmet
+
+
+def test_a_cell_of_twelve_runs_decides_by_ten_and_one_of_three_never():
+    assert registration.needed(12) == 10 and registration.needed(3) > 3

@@ -1,0 +1,175 @@
+"""The map's tables say what planted cells hold, and predictions are judged by their rules alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtalign.claims.levels import MEASURE, cells, crossings, hits, level, planned, runs_in, spreads
+from mtalign.claims.map_predictions import PREDICTIONS, judged
+from mtalign.config.grid import load_grid
+from mtalign.config.run import Run
+from mtalign.records.store import Records
+
+
+def planted(level: str, x50: float, runs: int = 8, theory: float | None = None, pretraining: int = 3) -> pd.DataFrame:
+    """Cells of six doses that take off as one, above `x50`; the theory puts it where it says."""
+    rows = []
+    for dose in (0.02, 0.04, 0.055, 0.07, 0.1, 0.2):  # one step: nothing for an intercept of checkpoints to tell
+        for seed in range(pretraining):
+            x = dose * (1 + 0.02 * seed)
+            taken = runs if x > x50 else 0
+            told = 1.0 if x > (theory or x50) else 0.0
+            row = {
+                "level": level,
+                "model": f"{level} {dose} {seed}",
+                "dose": dose,
+                "pretraining": seed,
+                "testable": True,
+            }
+            row |= dict.fromkeys(("working", "pass@1", "maj@16", MEASURE), x) | {
+                "taken": taken,
+                "runs": runs,
+                "theory": told,
+            }
+            rows.append(row | {"shares": [float(taken > 0)] * runs})
+    return pd.DataFrame(rows)
+
+
+def x50s(**levels: tuple[float, float, float]) -> pd.DataFrame:
+    """Levels with x50 and its interval, as `crossings` gives them."""
+    return pd.DataFrame.from_dict(levels, orient="index", columns=["x50", "low", "high"])
+
+
+def rule(name: str):
+    return next(each.rule for each in PREDICTIONS if each.name == name)
+
+
+def test_x50_of_a_level_lies_in_the_gap_where_its_cells_begin_to_take_off():
+    table = pd.concat([planted("centre", 0.06, pretraining=1), planted("few", 0.15, pretraining=1)])
+    found = crossings(table, "working").set_index("level")
+    assert 0.057 < found.loc["centre", "x50"] < 0.07 and 0.1 < found.loc["few", "x50"] < 0.2
+    assert found.loc["few", "apart"] and not found.loc["centre", "apart"]
+    assert found.loc["centre", "runs"] == 48
+
+
+def test_a_cell_where_standard_rl_gains_nothing_is_counted_and_left_out():
+    table = planted("centre", 0.06, pretraining=1)
+    table.loc[table["dose"] == 0.02, "testable"] = False
+    found = crossings(table, "working").iloc[0]
+    assert (found["cells"], found["untestable"], found["runs"]) == (5, 1, 40)
+
+
+def test_a_shift_of_the_threshold_is_right_one_the_other_way_wrong_none_undecided():
+    centre = (0.06, 0.05, 0.07)
+    assert rule("fallible")(x50s(centre=centre, **{"right=0.7": (0.15, 0.1, 0.2)})) is True
+    assert rule("fallible")(x50s(centre=centre, **{"right=0.7": (0.03, 0.02, 0.04)})) is False
+    assert rule("fallible")(x50s(centre=centre, **{"right=0.7": (0.065, 0.06, 0.08)})) is None
+    assert rule("fallible")(x50s(centre=centre)) is None
+    assert rule("slow")(x50s(centre=centre, **{"lr=0.0001": (0.06, 0.05, 0.08)})) is True
+    assert rule("slow")(x50s(centre=centre, **{"lr=0.0001": (0.2, 0.15, 0.3)})) is False
+    assert rule("slow")(x50s(centre=centre, **{"lr=0.0001": (0.06, 0.02, 0.2)})) is None
+    assert rule("slow")(x50s(centre=(np.inf, 0.2, np.inf), slow=centre)) is None
+
+
+def test_a_level_is_judged_only_once_most_of_its_runs_have_finished():
+    table = planted("centre", 0.06, pretraining=1)
+    assert set(judged(table, {"centre": 1000})["outcome"]) == {"undecided"}
+    found = judged(table, {"centre": 48}).set_index("prediction")["outcome"]
+    assert found["standard"] == "right" and found["theory"] == "right" and found["fallible"] == "undecided"
+
+
+def test_random_rewards_are_drift_where_they_end_as_a_shuffled_majority_does():
+    rng = np.random.default_rng(0)
+
+    def runs(gap: float, spread: float) -> pd.DataFrame:
+        rows = [
+            {
+                "dose": dose,
+                "arm": arm,
+                "clip_fraction": 0.1,
+                "change": rng.normal(gap * (arm == "random_clipped"), spread),
+            }
+            for dose in (0.07, 0.2)
+            for arm in ("random_clipped", "shuffled_clipped")
+            for _ in range(18)
+        ]
+        return pd.DataFrame(rows)
+
+    assert rule("drift")(runs(0.0, 0.02)) is True
+    assert rule("drift")(runs(0.2, 0.02)) is False
+    assert rule("drift")(runs(0.0, 0.5)) is None
+    assert rule("clipping")(runs(0.0, 0.02)) is True
+
+
+def test_the_theory_is_right_where_it_says_what_came_and_wrong_where_it_does_not():
+    assert hits(planted("centre", 0.06))["theory"].iloc[0] == 1
+    assert hits(planted("centre", 0.06, theory=0.15))["theory"].iloc[0] < 0.85
+    assert rule("theory")(planted("centre", 0.06, theory=0.15)) is False
+
+
+def test_a_measure_predicts_a_level_from_the_others():
+    found = hits(pd.concat([planted("centre", 0.06), planted("few", 0.15)])).set_index("level")
+    assert found.loc["centre", MEASURE] == pytest.approx(1 - 3 * 8 * 2 / 144)  # two doses lie between the thresholds
+
+
+def test_spreads_tell_checkpoints_from_seeds():
+    rng = np.random.default_rng(0)
+    rows = [
+        {"level": "a", "dose": dose, "shares": (rng.normal(0, 0.3) + rng.normal(0, 0.1, 8)).tolist()}
+        for dose in range(50)
+        for _ in range(3)
+    ]
+    found = spreads(pd.DataFrame(rows))
+    assert found["checkpoints"] == pytest.approx(0.3, abs=0.05) and found["seeds"] == pytest.approx(0.1, abs=0.01)
+
+
+def test_one_example_is_judged_by_means_and_its_choice_by_a_difference_that_is_sure():
+    def runs(best: float, other: float) -> pd.DataFrame:
+        shares = [("best", best), ("random", other)]
+        return pd.DataFrame(
+            {"dose": dose, "rank": rank, "share": share + noise}
+            for dose in (0.2, 0.4)
+            for rank, share in shares
+            for noise in (-0.02, 0, 0.02)
+        )
+
+    assert rule("one example")(runs(0.8, 0.8)) is True and rule("one example")(runs(0.3, 0.8)) is False
+    assert rule("which example")(runs(0.8, 0.8)) is True and rule("which example")(runs(0.8, 0.5)) is False
+    assert rule("which example")(runs(0.8, 0.7)) is None
+
+
+def test_every_level_that_a_prediction_names_is_one_of_the_grid():
+    counts = planned(load_grid("params/map.yaml").runs)
+    named = {"centre", "agree=0.3", "agree=0.6", "arithmetic-4", "arithmetic-100", "right=0.7", "lr=0.0001", "lr=0.001"}
+    assert named | {"updates=400", "group=4", "drift"} <= set(counts) and counts["centre"] == 144
+    assert len({each.name for each in PREDICTIONS}) == len(PREDICTIONS)
+
+
+def test_cells_pair_runs_with_standard_rl_of_their_own_setting(tmp_path):
+    store = Records(tmp_path)
+    store.prepare()
+    model = "micro:arithmetic?dose=0.1&agree=0.3"
+    given = {"model": model, "task": "arithmetic", "num_samples": 4, "eval_prompts": 3}
+    slow = {"learning_rate": 1e-4}
+
+    def record(run: Run, right: list[int]) -> dict:
+        after = {"num_samples": 4, "correct": right, "thinking": 0.12, "greedy": [False] * 3, "majority": [0.0] * 3}
+        after["answers"] = [{"1": 2, "2": 2}] * 3
+        train = {"num_samples": 4, "correct": [1, 1], "answers": [{"1": 2, "2": 2}] * 2}
+        return {"status": "finished", "after": after, "train": train} | ({} if run.max_steps else {"before": after})
+
+    runs = {
+        Run(**given).base: [0, 1, 0],
+        Run(**given): [4, 4, 4],
+        Run(**given, arm="majority_vote", reward="majority_vote"): [4, 4, 3],
+        Run(**given, arm="majority_vote", reward="majority_vote", seed=1): [0, 0, 1],
+        Run(**given, arm="standard_slow", **slow): [0, 1, 1],
+        Run(**given, arm="majority_slow", reward="majority_vote", **slow): [0, 1, 1],
+    }
+    for run, right in runs.items():
+        store.write(run, record(run, right))
+    table = cells(runs_in(store), store).set_index("level")
+    assert set(table.index) == {"agree=0.3", "agree=0.3, lr=0.0001"}
+    assert (table.loc["agree=0.3", "taken"], table.loc["agree=0.3", "runs"]) == (1, 2)
+    assert table.loc["agree=0.3", "testable"] and not table.loc["agree=0.3, lr=0.0001", "testable"]
+    assert level(Run(**given)) == "agree=0.3"
