@@ -28,7 +28,8 @@ class Forecast:
         verdict: holds, probably holds, uncertain, probably fails, fails; `unknown` where the study cannot say.
         probability: that the claim holds; None where unknown.
         flips: `between` measured pairs, or the claim held `everywhere` or `nowhere` among them; "" where none was measured.
-        flip, low, high: the alignment at which it flips, with its 95% interval; None for an end outside of what was measured.
+        flip, low, high: the alignment at which it flips, with its 95% interval (of `standard_rl`: the pairs between which it
+            lies); None for an end outside of what was measured.
         pairs, held, right: measured pairs, in how many the claim held, and of how many the flip says so, their task left out.
         other_pairs, other_right: the same for pairs with free answers or other formats, which the flip was not made from.
         least, most: the range of alignment of the measured pairs; None where there are none.

@@ -34,8 +34,9 @@ def draw(found: Card) -> str:
         axis.axvspan(level["low"], level["high"], color="tab:orange", alpha=0.3, linewidth=0)
         axis.axvline(level["value"], color="tab:orange", linewidth=2)
         axis.scatter(levels, np.clip(shares, *SHOWN), color="tab:blue", s=22)
-        said = f": {forecast.verdict}" + (f", P = {probability(forecast)}" if forecast.probability is not None else "")
-        axis.set_title(CLAIMS[forecast.claim].name.replace("_", " ") + said, fontsize=10)
+        said = forecast.verdict + (f", P = {probability(forecast)}" if forecast.probability is not None else "")
+        name = CLAIMS[forecast.claim].name.replace("_rl", " RL").replace("_", " ")
+        axis.set_title(f"{name}\n{said}", fontsize=10)
     for axis in axes:  # those that are left
         axis.set_axis_off()
     figure.supxlabel(f"alignment before RL: {found.compared}")

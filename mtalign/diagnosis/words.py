@@ -65,7 +65,8 @@ def where(f: Forecast) -> str:
     if f.flips == "between":
         low = "below all measured" if f.low is None else f"{f.low:.2f}"
         high = "above all measured" if f.high is None else f"{f.high:.2f}"
-        said = f"at {f.flip:.2f} [{low}, {high}]; right in {f.right} of {f.pairs} pairs (held in {held})"
+        ends = f"between {low} and {high}" if f.arm == "standard" else f"at {f.flip:.2f} [{low}, {high}]"
+        said = f"{ends}; right in {f.right} of {f.pairs} pairs (held in {held})"
     else:
         said = f"held in {'every' if f.flips == 'everywhere' else 'no'} pair measured ({held})"
     if f.other_pairs and f.other_right < f.other_pairs:

@@ -46,7 +46,7 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
     parts = {
         "records": (len(grid.runs), wrong_records(grid, records)),
         "notebooks": (len(pages(grid)), wrong_notebooks(grid, records, out)),
-        "pages": (len(pages(grid)) + 3 + len(grid.runs) * (out / "runs").is_dir(), wrong_pages(grid, records, out)),
+        "pages": (len(pages(grid)) + 4 + len(grid.runs) * (out / "runs").is_dir(), wrong_pages(grid, records, out)),
     }
     if recompute:
         chosen = random.Random(recompute).sample(grid.runs, min(recompute, len(grid.runs)))
@@ -139,9 +139,9 @@ def _cells_digest(executed: Path) -> str:
 def wrong_pages(grid: Grid, records: Records, out: Path) -> dict[str, str]:
     """Pages that are missing, were changed since, or were made from another notebook or record than those here."""
     sources = {f"{page.stem}.html": _digest(out / f"{page.stem}.ipynb") for page in pages(grid)}
-    if (out / "runs").is_dir():  # where it is not, as in a commit, `mtalign report` makes these pages
+    if (out / "runs").is_dir():  # where it is not, as in a commit, `mtalign report --run-pages` makes these pages
         sources |= {f"runs/{run.run_id}.html": records.evidence([run, run.base]) for run in grid.runs}
-    sources |= dict.fromkeys(("index.html", "runs.html"), records.evidence(grid.runs))
+    sources |= dict.fromkeys(("index.html", "predictions.html", "runs.html"), records.evidence(grid.runs))
     wrong = {}
     for name, source in sources.items():
         if not (out / name).is_file():

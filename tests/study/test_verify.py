@@ -33,7 +33,7 @@ def original(tmp_path_factory):
         made = {"made_from": execution.made_from(page, records.evidence(grid.runs))}
         notebook["metadata"]["mtalign"] = made | {"checksum": execution.checksum(notebook)}
         (out / f"{page.stem}.ipynb").write_text(json.dumps(notebook))
-    make_report(out)
+    make_report(out, run_pages=True)
     return out
 
 
@@ -127,7 +127,7 @@ def test_a_record_of_other_versions_is_refused_and_named_before_any_compute(site
 def test_a_full_disk_is_one_line_and_status_1(site, monkeypatch, capsys):
     import errno
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "index.html")
 
     monkeypatch.setattr("mtalign.report.site.make_report", full)
