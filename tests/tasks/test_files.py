@@ -74,7 +74,9 @@ def test_a_data_set_of_the_hub_is_named_with_its_split_and_columns(monkeypatch):
     monkeypatch.setattr(files, "read_rows", lambda name, file, hub, root: asked.append(hub) or ROWS)
     task = load_task("hub:org/sums?split=test&prompt=question&answer=target")
     assert answers(task) == EXPECTED and asked == [{"path": "org/sums", "split": "test"}]
-    with pytest.raises(ConfigError, match=r"task hub:org/sums[?]sprit=test: sprit: unknown key; nearest: split; known: kind, prompt"):
+    with pytest.raises(
+        ConfigError, match=r"task hub:org/sums[?]sprit=test: sprit: unknown key; nearest: split; known: kind, prompt"
+    ):
         load_task("hub:org/sums?sprit=test")
 
 
