@@ -91,7 +91,7 @@ def majority_vote(
     """1 where the answer is the majority's of its group, else 0: the reward of TTRL.
 
     Zuo et al. 2025 (arXiv 2504.16084, section 2.2, equation 3). TTRL trains on the questions that it is tested on (arm
-    `test_time`); on others this is self-training (arm `majority_vote`).
+    `test_time`); on others this is self-training (`majority_vote`).
     The completions of a group are its votes. Those without an answer do not vote and get 0; ties are broken by a
     generator seeded by (seed, step, prompt); a group without any vote gets None, which is no reward at all.
 
@@ -118,7 +118,7 @@ def majority_vote(
 
 
 def shuffled_majority(
-    prompts, completions, trainer_state=None, seed=None, row=None, kind=None, **_
+    prompts, completions, trainer_state=None, seed=None, row=None, copy=None, **columns
 ) -> list[float | None]:
     """The rewards of `majority_vote`, permuted within each group: the same reward rates, and no word about the answer.
 
@@ -128,10 +128,11 @@ def shuffled_majority(
     >>> sum(shuffled_majority(["p"] * 3, ["<answer>1</answer>", "<answer>2</answer>", "<answer>1</answer>"]))
     2.0
     """
-    rewards = majority_vote(prompts, completions, trainer_state, seed, row, kind)
-    for group in _groups(prompts, row):
+    where = {"trainer_state": trainer_state, "seed": seed, "row": row, "copy": copy}
+    rewards = majority_vote(prompts, completions, **where, **columns)
+    for group in _groups(prompts, row, copy):
         shuffled = [rewards[i] for i in group]
-        _generator("shuffle", trainer_state, seed, group, prompts, row).shuffle(shuffled)
+        _generator("shuffle", trainer_state, seed, group, prompts, row, copy).shuffle(shuffled)
         for i, reward in zip(group, shuffled, strict=True):
             rewards[i] = reward
     return rewards
@@ -158,10 +159,10 @@ def entropy(prompts, completions=(), completion_ids=(), log_metric=None, **_) ->
 
 
 def entropy_token(prompts, completions=(), completion_ids=(), log_metric=None, **_) -> list[float]:
-    """Minus the mean entropy of the model at the completion's tokens, in nats; ours: EM-RL's is the sum (`entropy_token_sum`).
+    """Minus the mean entropy of the model at the completion's tokens, in nats.
 
-    After EM-RL-token of Agarwal et al. 2025 (arXiv 2505.15134, equation 4): with the mean a long completion is not penalised
-    for its length.
+    After EM-RL-token of Agarwal et al. 2025 (arXiv 2505.15134, equation 4), which takes the sum (`entropy_token_sum`):
+    with the mean a long completion is not penalised for its length.
     """
     _logps, entropies, mask = _token_statistics(prompts, completion_ids, log_metric)
     return (-(entropies * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)).tolist()

@@ -11,8 +11,14 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.take_off import rate
 from mtalign.claims.verdicts import CLAIMS, THRESHOLD
+from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pictures in `figures`)
+    dose_response,
+    fitting,
+    gain_against,
+    nothing,
+    take_off,
+)
 from mtalign.notebook.palette import VERDICTS, label, palette, style, task_colours
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
@@ -28,7 +34,7 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
         chance: drawn as a line where given.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     names = list(dict.fromkeys(table[panels]))
     count = table["arm"].nunique()
     wide = min(WIDEST, max(4.5, 0.95 * count))  # of one panel
@@ -45,7 +51,7 @@ def accuracy_bars(table: pd.DataFrame, chance: float | None = None, panels: str 
             axis.annotate(f"{value:.2f}", (x, 0.035), ha="center", fontsize=9, bbox=box, zorder=5)
         names_of_arms = [textwrap.fill(label(arm), 16) for arm in rows["arm"]]
         axis.set_xticks(range(len(rows)), names_of_arms, rotation=35 if count < 13 else 60, ha="right")
-        axis.set(ylim=(0, 1.05), title=_fitting(f"{name}{_best(rows)}", wide), ylabel="accuracy on held-out prompts")
+        axis.set(ylim=(0, 1.05), title=fitting(f"{name}{_best(rows)}", wide), ylabel="accuracy on held-out prompts")
         axis.grid(axis="x", visible=False)
         if chance is not None:
             axis.axhline(chance, color="0.3", linestyle=":", linewidth=1.2)
@@ -74,15 +80,10 @@ def _best(rows: pd.DataFrame) -> str:
     return f": {label('standard')} {reached['standard']:.2f}, next {label(others.idxmax())} {others.max():.2f}"
 
 
-def _fitting(title: str, wide: float) -> str:
-    """A title broken so that it is not wider than its panel, in inches."""
-    return textwrap.fill(title, max(24, int(10 * wide)))
-
-
 def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
     """A panel for each column of the learning curve against updates, a line for each arm, a band over its seeds."""
     if curves.empty:
-        return _nothing()
+        return nothing()
     arms = list(curves["arm"].unique())
     dashes = {arm: style(arm, arms)[1] for arm in arms}
     rows = -(-len(columns) // 3)
@@ -112,7 +113,7 @@ def alignment_curves(table: pd.DataFrame) -> Figure:
         table: columns pair, k, metric (pass@k, maj@k or guessing) and value.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     grid = sns.relplot(
         table, x="k", y="value", hue="metric", style="metric", col="pair", col_wrap=min(3, table["pair"].nunique()), kind="line", markers=True, height=2.9,
         hue_order=["pass@k", "maj@k", "guessing"], palette=["#0173b2", "#de8f05", "0.5"], aspect=1.0,
@@ -131,7 +132,7 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
         table: as `claims.verdicts` gives it, without missing rows.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     ranked = table.sort_values("alignment", ascending=False)
     pairs = list(dict.fromkeys(zip(ranked["model"], ranked["task"], strict=True)))
     names = list(dict.fromkeys(table["claim"]))
@@ -167,102 +168,6 @@ def _arm_of(claim: str) -> str:
     return label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
 
 
-def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None = None) -> Figure:
-    """The share of standard RL's gain that each arm recovers against a measure of alignment, a panel for each arm.
-
-    Args:
-        table: as `dose_response.shares` gives it.
-        measure: its column on the horizontal axis.
-        flips: as `dose_response.flips` gives it: the band where the claim turns from fails to holds.
-    """
-    if table.empty:
-        return _nothing()
-    arms = list(table["arm"].unique())
-    across = min(2, len(arms))
-    rows = -(-len(arms) // across)
-    figure, axes = plt.subplots(
-        rows, across, figsize=(5 * across, 3.4 * rows), squeeze=False, sharex=True, sharey=True, layout="constrained"
-    )
-    colours, markers = task_colours(table), "osD^vP"
-    tasks = list(colours)
-    for axis in axes.flat[len(arms) :]:
-        axis.set_axis_off()
-    for axis, arm in zip(axes.flat, arms, strict=False):
-        for row in table[table["arm"] == arm].to_dict("records"):
-            estimate, colour = row["recovered"], colours[row["task"]]
-            low, high = np.clip([estimate.low, estimate.high], *SHOWN)
-            axis.plot([row[measure]] * 2, [low, high], color=colour, alpha=0.6)
-            axis.plot(row[measure], row["value"], markers[tasks.index(row["task"]) % 6], color=colour)
-            for end, marker, out in ((SHOWN[0], "v", estimate.low), (SHOWN[1], "^", estimate.high)):
-                if (out < end) if end < 0 else (out > end):  # it goes on outside
-                    axis.plot(row[measure], end, marker, color=colour, markersize=4, clip_on=False)
-        axis.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)
-        axis.set(ylim=(-1.05, 1.55), xlabel=measure, ylabel="share recovered")
-        axis.set_title(_fitting(f"{label(arm)}{_flips_at(flips, arm)}", 4.5), fontsize=11)
-        axis.label_outer()
-        if flips is not None:
-            flip = flips[flips["arm"] == arm].iloc[0]
-            if np.isfinite(flip["flip"]):
-                low, high = max(flip["low"], table[measure].min()), min(flip["high"], table[measure].max())
-                axis.axvspan(low, high, color="0.5", alpha=0.2)
-                axis.axvline(flip["flip"], color="0.3", linewidth=1)
-    handles = [
-        plt.Line2D([], [], marker=markers[i % 6], color=colours[t], linestyle="", label=t) for i, t in enumerate(tasks)
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(tasks))
-    return figure
-
-
-def _flips_at(flips: pd.DataFrame | None, arm: str) -> str:
-    """Where half is recovered, for a title."""
-    if flips is None:
-        return ""
-    flip = flips[flips["arm"] == arm].iloc[0]
-    ends = flip["low"], flip["high"]
-    if np.isfinite(ends).all():
-        return f": half recovered from {flip['flip']:.2f} [{ends[0]:.2f}, {ends[1]:.2f}] on"
-    if ends[0] == ends[1]:
-        return ": half recovered everywhere" if ends[0] < 0 else ": half recovered nowhere"
-    return f": half recovered from {ends[1]:.2f} on, or lower" if np.isfinite(ends[1]) else ": undecided"
-
-
-def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figure:
-    """The share of runs that take off against a measure of alignment, a panel for each level.
-
-    Args:
-        cells: as `levels.cells` gives them; those that are not testable are left out.
-        measure: its column on the horizontal axis.
-        crossings: as `levels.crossings` gives them: the band is the interval of x50.
-    """
-    cells = cells[cells["testable"]] if not cells.empty else cells
-    if cells.empty:
-        return _nothing()
-    names = list(cells["level"].unique())
-    across = min(3, len(names))
-    rows = -(-len(names) // across)
-    size = (4 * across, 3 * rows)
-    figure, axes = plt.subplots(
-        rows, across, figsize=size, squeeze=False, sharex=True, sharey=True, layout="constrained"
-    )
-    for axis in axes.flat[len(names) :]:
-        axis.set_axis_off()
-    for axis, name in zip(axes.flat, names, strict=False):
-        these = cells[cells["level"] == name]
-        rates = [rate(int(taken), int(runs)) for taken, runs in zip(these["taken"], these["runs"], strict=True)]
-        axis.vlines(these[measure], [r.low for r in rates], [r.high for r in rates], color="0.6", linewidth=1)
-        axis.plot(these[measure], [r.value for r in rates], "o", color="C0", label="runs")
-        axis.plot(these[measure], these["theory"].clip(0, 1), "x", color="C3", label="theory")
-        at = crossings[crossings["level"] == name].iloc[0]
-        if abs(at["x50"]) != float("inf") and at["x50"] == at["x50"]:
-            low, high = max(at["low"], cells[measure].min()), min(at["high"], cells[measure].max())
-            axis.axvspan(low, high, color="0.5", alpha=0.2)
-            axis.axvline(at["x50"], color="0.3", linewidth=1)
-        axis.set(title=name, xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
-        axis.label_outer()
-    axes.flat[0].legend(loc="lower right")
-    return figure
-
-
 def seeds_apart(table: pd.DataFrame) -> Figure:
     """Accuracy of each seed after training, a group of points for each arm, a panel for each pair; line: before.
 
@@ -270,7 +175,7 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
         table: as `records.frame` gives it.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     pairs = list(table.groupby(["model", "task"], sort=False))
     figure, axes = _panels(len(pairs), 2, (5, 4))
     for axis, ((model, task), rows) in zip(axes.flat, pairs, strict=False):
@@ -280,20 +185,6 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
         axis.set_xticks(range(len(arms)), [label(arm) for arm in arms], rotation=35, ha="right", rotation_mode="anchor")
         axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)
         axis.set(title=f"{model}, {task}", xlabel="", ylabel="accuracy on held-out prompts", ylim=(-0.03, 1.03))
-    return figure
-
-
-def gain_against(table: pd.DataFrame, measure: str) -> Figure:
-    """The gain in accuracy of one arm against a prediction of it, with the diagonal on which both are equal."""
-    if table.empty:
-        return _nothing()
-    figure, axis = plt.subplots(figsize=(5, 4), layout="constrained")
-    sns.scatterplot(table, x=measure, y="gain", hue="task", style="task", palette="colorblind", s=60, ax=axis)
-    ends = [min(table[measure].min(), table["gain"].min(), 0), max(table[measure].max(), table["gain"].max())]
-    axis.plot(ends, ends, color="0.3", linestyle="--", linewidth=1)
-    away = float((table["gain"] - table[measure]).abs().mean())
-    axis.set(xlabel=f"{measure} of the untrained model", ylabel="gain in accuracy")
-    axis.set_title(f"gains lie {away:.2f} from the diagonal in the mean", fontsize=11)
     return figure
 
 
@@ -311,11 +202,4 @@ def completions(rows: pd.DataFrame) -> Figure:
             seen, x="share", y=name, hue="task", style="task", markers=True, seed=0, ax=axis, legend=name == "right"
         )
         axis.set(title=title, ylim=(-0.03, 1.05), xlabel="share of the question shown", ylabel="mean over questions")
-    return figure
-
-
-def _nothing() -> Figure:
-    figure, axis = plt.subplots(figsize=(4.5, 1.2), layout="constrained")
-    axis.annotate("no finished runs", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
-    axis.set_axis_off()
     return figure

@@ -104,10 +104,11 @@ def flip_sentences(flips: pd.DataFrame) -> list:
     said: list[list[tuple[str, bool]]] = []
     for row in kinds["from"]:
         at = f"{row.flip:.2f} [{row.low:.2f}, {row.high:.2f}]"
+        after = f" recovers more than half of what standard RL gains; below, less.{_take_off(row)}"
         said.append(
-            [("Training with ", False), (label(row.arm), True), (" recovers more than half of what standard RL gains above an alignment of ", False),
-             (at, True), (f", and less than half below.{_take_off(row)}", False)]
-        )  # fmt: skip
+            [("Above an alignment of ", False), (at, True), (", training with ", False), (label(row.arm), True)]
+        )
+        said[-1].append((after, False))
     if rows := kinds["everywhere"]:
         said.append(_with(rows, "and", " recovers more than half at every alignment measured."))
     if rows := kinds["nearly"]:
@@ -135,7 +136,7 @@ def _take_off(row: Any) -> str:
     """From which alignment on half of the runs take off, where that is known."""
     if not np.isfinite([row.x50, row.x50_low, row.x50_high]).all():
         return ""
-    return f" Half of its runs do so by themselves from {row.x50:.2f} [{row.x50_low:.2f}, {row.x50_high:.2f}] on."
+    return f" Half of its runs do so from {row.x50:.2f} [{row.x50_low:.2f}, {row.x50_high:.2f}] on."
 
 
 def in_words(flip: pd.Series) -> str:

@@ -62,7 +62,7 @@ def test_learning_curves_show_each_arm_once():
         }
     )
     figure = learning_curves(curves, ["reward", "entropy"])
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before RL", "negative samples"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before RL", "negatives only"]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def original(tmp_path_factory):
         made = {"made_from": execution.made_from(page, records.evidence(grid.runs))}
         notebook["metadata"]["mtalign"] = made | {"checksum": execution.checksum(notebook)}
         (out / f"{page.stem}.ipynb").write_text(json.dumps(notebook))
-    make_report(out)
+    make_report(out, run_pages=True)
     return out
 
 
@@ -127,7 +127,7 @@ def test_a_record_of_other_versions_is_refused_and_named_before_any_compute(site
 def test_a_full_disk_is_one_line_and_status_1(site, monkeypatch, capsys):
     import errno
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "index.html")
 
     monkeypatch.setattr("mtalign.report.site.make_report", full)
@@ -163,7 +163,7 @@ def forge(site):
     [
         (forge, "index.html: is not what the notebooks and records that are here give"),
         (lambda s: shutil.copy(s / "index.html", s / "results.html"), "results.html: is not of this study"),
-        (lambda s: (s / "other.grid.yaml").write_text(GRID), "other.grid.yaml: a second grid file"),
+        (lambda s: (s / "other.grid.yaml").write_text(GRID), "other.grid.yaml: one of several grid files"),
         (lambda s: (s / "headline.png").write_bytes(png()), "headline.png: is not what the notebooks and records"),
         (lambda s: (s / "runs" / "style.css").write_text("* {}"), "runs/style.css: is not what the notebooks"),
         (lambda s: (s / "runs" / "x.html").write_text("x"), "runs/x.html: is not of this study"),
