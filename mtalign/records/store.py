@@ -50,6 +50,8 @@ class Records:
         defaults = {field.name: field.default for field in fields(Run)}
         if not isinstance(record.get("config"), dict) or defaults | record["config"] != asdict(run):
             raise ConfigError(f"{path}: config: is not that of its run_id; delete it to compute the run again")
+        if record.get("status") not in ("finished", "failed"):
+            raise ConfigError(f"{path}: status: expected finished or failed; delete it to compute the run again")
         return record
 
     def evidence(self, runs: Iterable[Run]) -> str:

@@ -68,7 +68,7 @@ def _line(flip: Any, rows: list) -> str:
         )
     if kind in ("everywhere", "nearly"):
         return f"use it: {so_far}"
-    return f"do not use it: {so_far}" if kind == "nowhere" else f"not decided: {so_far}"
+    return f"do not use it: {so_far}" if kind in ("nowhere", "hardly") else f"not decided: {so_far}"
 
 
 def _surprises(flip: Any, row: Any) -> bool:

@@ -98,7 +98,7 @@ def measured_on(grid: Grid) -> str:
 
 def flip_sentences(flips: pd.DataFrame) -> list:
     """From which alignment on each arm recovers half of standard RL's gain."""
-    kinds: dict[str, list] = {"from": [], "everywhere": [], "nearly": [], "nowhere": [], "open": []}
+    kinds: dict[str, list] = {"from": [], "everywhere": [], "nearly": [], "nowhere": [], "hardly": [], "open": []}
     for row in flips[flips["arm"].isin([claim.arm for claim in CLAIMS.values()])].itertuples():
         kinds[kind_of(row)].append(row)
     said: list[list[tuple[str, bool]]] = []
@@ -116,12 +116,8 @@ def flip_sentences(flips: pd.DataFrame) -> list:
         said.append(
             _with(rows, "and", f" recovers more than half at nearly every alignment: surely from {surely:.2f} on.")
         )
-    if rows := kinds["nowhere"]:
-        best, updates = max(row.largest for row in rows), max(row.updates for row in rows)
-        runs = f" Single runs reach {best:.2f}." if best > THRESHOLD else ""
-        said.append(
-            _with(rows, "or", f" recovers less than half of it in the mean of every pair, in {updates} updates.{runs}")
-        )
+    if rows := kinds["nowhere"] + kinds["hardly"]:
+        said.append(_with(rows, "or", f" recovers less than half at every alignment measured{_surely(rows)}"))
     if rows := kinds["open"]:
         said.append(_with(rows, "or", ": it is open at which alignment half is recovered."))
     if ways := [
@@ -130,6 +126,15 @@ def flip_sentences(flips: pd.DataFrame) -> list:
     ]:
         said.append([("Without any training: ", False), (f"{'; '.join(ways)}.", False)])
     return said
+
+
+def _surely(rows: list) -> str:
+    """How sure it is that arms recover less than half: up to which alignment, in how many updates, what single runs reach."""
+    ends = [row.low for row in rows if row.low < INFINITY]
+    up_to = f", surely up to {min(ends):.2f}" if ends else ""
+    best = max(row.largest for row in rows)
+    runs = f" Single runs reach a share of {best:.2f}." if best > THRESHOLD else ""
+    return f"{up_to}, in {max(row.updates for row in rows)} updates.{runs}"
 
 
 def _take_off(row: Any) -> str:
@@ -150,12 +155,15 @@ def in_words(flip: pd.Series) -> str:
         return f"recovers half from an alignment of {flip['flip']:.2f} [{flip['low']:.2f}, {flip['high']:.2f}] on"
     if kind == "nearly":
         return f"recovers half at nearly every alignment, surely from {flip['high']:.2f} on"
+    if kind == "hardly":
+        return f"recovers half at no alignment, surely not up to {flip['low']:.2f}"
     words = {"everywhere": "recovers half at every alignment", "nowhere": "recovers half at no alignment"}
     return words.get(kind, "recovers half from an alignment that is not settled")
 
 
 def kind_of(row: Any) -> str:
-    """What the interval of a flip says: `from` an alignment on, `everywhere`, `nearly` so, `nowhere`, or `open`.
+    """What the interval of a flip says: `from` an alignment on, `everywhere`, `nearly` so, `nowhere`, `hardly` anywhere, or
+    `open`.
 
     >>> from types import SimpleNamespace
     >>> kind_of(SimpleNamespace(flip=0.2, low=0.1, high=0.3)), kind_of(SimpleNamespace(flip=9e999, low=9e999, high=9e999))
@@ -165,7 +173,9 @@ def kind_of(row: Any) -> str:
         return "everywhere" if row.low == -INFINITY else "nowhere" if row.low == INFINITY else "from"
     if row.low > -INFINITY and row.high < INFINITY:
         return "from"
-    return "nearly" if row.flip == -INFINITY and row.high < INFINITY else "open"
+    if row.flip == -INFINITY and row.high < INFINITY:
+        return "nearly"
+    return "hardly" if row.flip == INFINITY and row.low > -INFINITY else "open"
 
 
 def _with(rows: list, last: str, verb: str) -> list[tuple[str, bool]]:

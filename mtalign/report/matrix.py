@@ -36,7 +36,7 @@ class Cell:
 class Strip:
     """A table of cells: `heads` above the columns, and for each claim its rows, each with a head and its cells.
 
-    `corner` is what the heads have in common ("dose" of dose-0.04, dose-0.07 ...).
+    `corner` is what the heads have in common ("dose" of dose-0.04, dose-0.07 ...), else what the rows are.
     """
 
     title: str
@@ -57,7 +57,7 @@ def strip(table: dict) -> Strip:
         corner, heads = apart([short(model, models) for model in models])
         rows = [(short(task, tasks), [(model, task) for model in models]) for task in sorted(tasks)]
     else:
-        corner, heads = "", [_pair(pair, models, tasks) for pair in pairs]
+        corner, heads = "arm", [_pair(pair, models, tasks) for pair in pairs]
         rows = [("", pairs)]
     claims = []
     for claim in table["claims"]:
@@ -65,7 +65,7 @@ def strip(table: dict) -> Strip:
         claims.append(
             (name, [(head, [_cell(table["cells"].get((pair, claim))) for pair in row]) for head, row in rows])
         )
-    return Strip(table["title"], table["seeds"], corner, heads, claims, by_task)
+    return Strip(table["title"], table["seeds"], corner or "task", heads, claims, by_task)
 
 
 def apart(names: list[str]) -> tuple[str, list[str]]:

@@ -74,11 +74,12 @@ def _same_picture(one: bytes, other: bytes) -> bool:
 def unknown_files(out: Path, grid: Grid) -> dict[str, str]:
     """Files that no study of this grid makes: such a page could pose as one of ours."""
     ours = {f"{page.stem}.{kind}" for page in pages(grid) for kind in ("ipynb", "html")} | PASSING | OF_A_STUDY
-    wrong = {}
+    grids = [path.name for path in out.glob("*.grid.yaml")]
+    wrong = dict.fromkeys(grids if len(grids) > 1 else [], "one of several grid files: which of them was run?")
     for name in files(out):
         is_record = name.startswith("records/") and name.count("/") == 1 and name.endswith(".json")
-        if name not in {*ours, kept_grid(out).name} and not is_record:
-            wrong[name] = "a second grid file" if name.endswith(".grid.yaml") else "is not of this study"
+        if name not in {*ours, *grids} and not is_record:
+            wrong[name] = "is not of this study"
     runs = {"style.css", *PASSING, *(f"{run.run_id}.html" for run in grid.runs)}
     for path in (out / "runs").rglob("*"):
         if path.is_file() and f"{path.relative_to(out / 'runs')}" not in runs:

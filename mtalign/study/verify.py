@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from mtalign.config.bar import bar
@@ -44,9 +45,12 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
     """
     grid, records = grid_of(out), Records(out / "records")
     parts = {
-        "records": (len(grid.runs), wrong_records(grid, records)),
-        "notebooks": (len(pages(grid)), wrong_notebooks(grid, records, out)),
-        "pages": (len(pages(grid)) + 4 + len(grid.runs) * (out / "runs").is_dir(), wrong_pages(grid, records, out)),
+        "records": (len(grid.runs), _whatever_it_holds(wrong_records, grid, records)),
+        "notebooks": (len(pages(grid)), _whatever_it_holds(wrong_notebooks, grid, records, out)),
+        "pages": (
+            len(pages(grid)) + 4 + len(grid.runs) * (out / "runs").is_dir(),
+            _whatever_it_holds(wrong_pages, grid, records, out),
+        ),
     }
     if recompute:
         chosen = random.Random(recompute).sample(grid.runs, min(recompute, len(grid.runs)))
@@ -65,6 +69,14 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
         lines.append(f"note: there is no {NAME}, which `mtalign report` writes")
     agree = not any(wrong for _, wrong in parts.values())
     return [*lines, _what_it_says(agree, parts.get("recomputed", (0,))[0], len(grid.runs))], agree
+
+
+def _whatever_it_holds(check: Callable[..., dict[str, str]], *arguments) -> dict[str, str]:
+    """What a check finds wrong; where a file is so odd that the check itself fails, that."""
+    try:
+        return check(*arguments)
+    except Exception as error:  # a record whose checksum is right, and whose content is anything
+        return {check.__name__.removeprefix("wrong_"): f"cannot be checked: {in_one_line(error, 200)}"}
 
 
 def _what_it_says(agree: bool, computed: int, number: int) -> str:

@@ -106,3 +106,26 @@ def test_the_example_trains_with_its_own_model_task_and_reward(tmp_path):
     assert [r["status"] for r in records] == ["finished"] * 3
     assert set(records[-1]["plugins"]) == {"own:noisy_model", "own:even_ordering", "own:short"}
     assert all(int(s["prompt"][-2]) % 2 == 0 for r in records for s in r["after"]["samples"])
+
+
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        ("import sys\nsys.exit(0)\n", "cannot be imported (SystemExit: 0)"),
+        ("def model():\n    raise SystemExit(7)\n", "fails (SystemExit: 7)"),
+        ("def model():\n    return 'nonsense'\n", "gives str and not (model, tokenizer) of transformers"),
+        ("def model():\n    return (1, 2)\n", "gives tuple and not (model, tokenizer) of transformers"),
+        ("def model():\n    return None\n", "gives NoneType and not (model, tokenizer) of transformers"),
+    ],
+)
+def test_a_model_of_ones_own_that_is_none_is_said_before_anything_is_computed(tmp_path, monkeypatch, code, said):
+    from mtalign.notebook.pages import open_grid
+
+    name = f"odd_{abs(hash(code))}"
+    (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(f"grid: {{model: ['{name}:model'], task: [ordering], arm: [base], seed: [0]}}\n")
+    with pytest.raises(ConfigError, match="grid: model: ") as error:
+        open_grid(grid, planned=True)
+    assert said in str(error.value)

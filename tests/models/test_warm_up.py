@@ -15,7 +15,9 @@ from mtalign.config.warm_up import KEPT_FOR_RUNS, WarmUp, parse
 from mtalign.generation.sampling import sample, sample_and_greedy
 from mtalign.models import warm_up as warming
 from mtalign.models.load import load_model, warmed
+from mtalign.records.store import Records
 from mtalign.rewards import majority_vote, shuffled_majority
+from mtalign.runs.execute import execute
 from mtalign.tasks.registry import load_task
 
 ROWS = 600
@@ -178,3 +180,20 @@ def test_read_once_samples_and_greedy_completions_are_those_that_are_sampled_apa
     for one, other in zip(sampled, apart, strict=True):  # drawn from the same distribution
         for text in set(one) | set(other):
             assert abs(one.count(text) - other.count(text)) / 200 < 0.2
+
+
+def test_a_run_from_a_warm_up_names_its_weights_and_says_how_far_they_moved(task, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTALIGN_CACHE", str(tmp_path / "cache"))
+    name = WarmUp("micro-a", task, 1, 32, learning_rate=1e-3).name
+    small = {"train_prompts": 8, "generation_batch_size": 16, "num_generations": 4, "eval_prompts": 4, "num_samples": 4}
+    given = small | {"model": name, "task": task, "fast": True, "style": "bare", "max_steps": 2}
+    learning = make_run("test", given | {"arm": "shuffled_majority", "reward": "shuffled_majority"})
+    frozen = make_run("test", given | {"arm": "frozen", "learning_rate": 0.0})
+    records = Records(tmp_path / "records")
+    records.prepare()
+    for run in (learning.base, learning, frozen):
+        records.write(run, execute(run, records))
+    base, trained, still = (records.read(run) for run in (learning.base, learning, frozen))
+    assert base["warm_up"] == trained["warm_up"] == warming.facts(parse(name))
+    assert trained["displacement"]["moved"] > 0 == still["displacement"]["moved"]
+    assert len(base["after"]["greedy"]) == 4 and sum(base["after"]["answers"][0].values()) == 4

@@ -70,8 +70,8 @@ def test_flips_become_one_sentence_for_each_kind_and_none_says_inf():
     )
     assert "negatives only" in second and "surely from 0.05 on" in second
     assert third == (
-        "Training with random reward or one example recovers less than half of it in the mean of every pair,"
-        " in 100 updates. Single runs reach 0.96."
+        "Training with random reward or one example recovers less than half at every alignment measured,"
+        " in 100 updates. Single runs reach a share of 0.96."
     )
     assert untrained == "Without any training: greedy recovers half at no alignment."
     assert not any("inf" in each for each in (first, second, third))
@@ -80,7 +80,7 @@ def test_flips_become_one_sentence_for_each_kind_and_none_says_inf():
 
 @pytest.mark.parametrize("flip, low, high, kind", [
     (0.2, 0.1, 0.3, "from"), (-INF, -INF, -INF, "everywhere"), (-INF, -INF, 0.1, "nearly"), (INF, INF, INF, "nowhere"),
-    (0.2, -INF, INF, "open"), (INF, 0.3, INF, "open"), (0.2, -INF, 0.3, "open"),
+    (0.2, -INF, INF, "open"), (INF, 0.3, INF, "hardly"), (0.2, -INF, 0.3, "open"),
 ])  # fmt: skip
 def test_an_interval_that_is_open_to_one_side_is_called_so(flip, low, high, kind):
     assert kind_of(SimpleNamespace(flip=flip, low=low, high=high)) == kind

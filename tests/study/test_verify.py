@@ -163,7 +163,7 @@ def forge(site):
     [
         (forge, "index.html: is not what the notebooks and records that are here give"),
         (lambda s: shutil.copy(s / "index.html", s / "results.html"), "results.html: is not of this study"),
-        (lambda s: (s / "other.grid.yaml").write_text(GRID), "other.grid.yaml: a second grid file"),
+        (lambda s: (s / "other.grid.yaml").write_text(GRID), "other.grid.yaml: one of several grid files"),
         (lambda s: (s / "headline.png").write_bytes(png()), "headline.png: is not what the notebooks and records"),
         (lambda s: (s / "runs" / "style.css").write_text("* {}"), "runs/style.css: is not what the notebooks"),
         (lambda s: (s / "runs" / "x.html").write_text("x"), "runs/x.html: is not of this study"),

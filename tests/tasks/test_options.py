@@ -86,7 +86,8 @@ def test_a_task_of_ones_own_whose_answers_stand_in_the_prompt_is_found_out(tmp_p
     ]
     file.write_text("\n".join(lines))
     task = load_task(f"jsonl:{file}")
-    assert task.chance == pytest.approx(1 / 3) and task.chance_is == "estimated"  # "Is" is a capitalised word, too
+    assert task.blind_rate == pytest.approx(1 / 3) and task.chance_is == "estimated"  # "Is" is a capitalised word, too
+    assert task.chance == max(task.blind_rate, task.single_answer)
     assert naming_rate([("3 or 4?", "-3")]) == 0
 
 
