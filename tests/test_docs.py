@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,16 @@ def test_the_citation_names_the_version_and_the_paper():
 def test_the_source_archive_has_the_texts():
     include = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("targets.sdist]")[1].split("]")[0]
     assert all(f'"{name}"' in include for name in ("docs", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"))
+
+
+def test_the_readme_quotes_the_findings_that_the_committed_study_states():
+    page = (ROOT / "reports/study/index.html").read_text(encoding="utf-8")
+    section = re.search(r'<section class="finding".*?</section>', page, re.DOTALL)[0]
+    stated = [
+        " ".join(re.sub(r"<[^>]+>", "", item).split()) for item in re.findall(r"<li>(.*?)</li>", section, re.DOTALL)
+    ]
+    quoted = re.search(
+        r"compares -->\n(.*?)\n<!-- end of findings", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )[1]
+    lines = [" ".join(line.split()) for line in quoted.removeprefix("- ").split("\n- ")]
+    assert lines == [unescape(each) for each in stated]
