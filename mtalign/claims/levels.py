@@ -13,7 +13,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from mtalign.claims import mean_field, take_off
+from mtalign.claims import mean_field, mixed_logit, take_off
 from mtalign.claims.dose_response import measures
 from mtalign.claims.mean_field_fit import LEAST_GAIN, policy_of
 from mtalign.config.run import Run
@@ -128,7 +128,7 @@ def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "cen
             "runs": int(kept["runs"].sum()),
         }
         if kept[measure].nunique() > 1:
-            found = take_off.crossing(
+            found = mixed_logit.crossing(
                 kept[measure].tolist(), kept["taken"].tolist(), kept["runs"].tolist(), kept["model"].tolist()
             )
             row |= {"x50": found.x50, "low": found.low, "high": found.high}

@@ -227,7 +227,9 @@ def _hint(name: str, table: dict[str, dict]) -> str:
     >>> _hint("ground_truth", ARMS), _hint("majority_votes", {"majority_vote": {}, "nsr": {}})
     ('ground_truth is a reward, and the arm with it is standard', 'nearest: majority_vote; known: majority_vote, nsr')
     """
-    if arms := [arm for arm, own in table.items() if own.get("reward", "ground_truth") == name and arm != "base"]:
+    if arms := [
+        arm for arm, own in table.items() if own.get("reward", "ground_truth") == name and own.get("max_steps") != 0
+    ]:
         return f"{name} is a reward, and the arm with it is {arms[0]}"
     near = get_close_matches(name, table, 1, 0.6)
     return f"{'nearest: ' if near else ''}{''.join(near)}{'; ' if near else ''}known: {', '.join(table)}"
