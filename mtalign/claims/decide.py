@@ -170,8 +170,13 @@ def predictors(table: pd.DataFrame, arm: str = "majority_vote") -> pd.DataFrame:
     for task, these in table[(table["arm"] == arm) & table["testable"]].groupby("task", sort=False):
         share = these["taken"] / these["runs"]
         for name in MEASURES:
-            rows.append({"task": task, "measure": name, "rank_correlation": these[name].corr(share, method="spearman")})
+            rows.append({"task": task, "measure": name, "rank_correlation": _rank(these[name], share)})
     return pd.DataFrame(rows, columns=["task", "measure", "rank_correlation"])
+
+
+def _rank(x: pd.Series, y: pd.Series) -> float:
+    """Spearman's rank correlation; NaN where either is constant."""
+    return float("nan") if min(x.nunique(), y.nunique()) < 2 else float(x.corr(y, method="spearman"))
 
 
 def transfers(found: Crossing, registered: float, factor: float = FACTOR) -> Outcome:
@@ -208,8 +213,8 @@ def falsified(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> dic
     for task, these in majority.groupby("task", sort=False):
         doses = these.groupby("dose")["gain"].mean()
         share = these["taken"] / these["runs"]
-        ranks = these["alignment"].corr(share, method="spearman")
-        found[f"no_slope {task}"] = bool(np.nan_to_num(ranks) <= 0) if (doses >= SMALLEST_GAIN).sum() >= 4 else None
+        ranks = np.nan_to_num(_rank(these["alignment"], share))
+        found[f"no_slope {task}"] = bool(ranks <= 0) if (doses >= SMALLEST_GAIN).sum() >= 4 else None
     low = majority[(majority["alignment"] <= LOW) & majority["options"]]
     found["low_takes_off"] = bool(low["taken"].sum() >= low["runs"].sum() / 2) if len(low) else None
     found["no_better_than_shuffled"] = _no_better_than_shuffled(table)
