@@ -1,6 +1,8 @@
 """The house: wings import only lower floors, files never import in a circle, and code imports files, not faces."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,8 @@ def test_an_import_upward_is_found_wherever_it_stands(tmp_path, file, code, comp
 
 def test_a_circle_of_files_is_found():
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+
+
+def test_finding_finished_runs_imports_no_torch_and_no_trl():
+    code = "import sys, mtalign.runs.pool; assert not {'torch', 'trl', 'transformers'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)  # every notebook's kernel would pay for it

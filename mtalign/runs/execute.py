@@ -23,7 +23,6 @@ from mtalign.runs.provenance import provenance
 from mtalign.tasks.base import Example
 from mtalign.tasks.registry import load_task
 from mtalign.tasks.rows import demonstrations
-from mtalign.training.dataset import asked, training_rows
 
 VOTES = ("answers", "right")  # of an evaluation: the votes for each answer, and which answers are right
 TRAIN_EVIDENCE = ("num_samples", "correct", *VOTES)  # kept of the base model's evaluation on training prompts
@@ -84,6 +83,7 @@ def _trained(run: Run, records: Records, progress, resources: Resources, shared:
     import torch
 
     from mtalign.models.load import load_model
+    from mtalign.training.dataset import asked, training_rows  # not above: the wing imports trl, for 9 s
 
     launched = resources.launched
     if not launched:  # first: what a wrong model says comes before what a missing record says
