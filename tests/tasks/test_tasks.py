@@ -22,7 +22,9 @@ def test_train_eval_and_pretraining_are_disjoint(name):
 @pytest.mark.parametrize("name", MICRO)
 def test_no_constant_answer_beats_chance(name):
     task = load_task(name)
-    assert task.single_answer <= 0.1
+    assert task.single_answer <= (
+        0.25 if name == "arithmetic-4" else 0.1
+    )  # four answers on purpose: a level of the map
     stream = pretraining_examples(name, random.Random(2))
     most = Counter(next(stream).answer for _ in range(20_000)).most_common(1)[0][1]
     assert most / 20_000 < task.single_answer + 0.015
@@ -60,6 +62,6 @@ def test_logic_answers_are_the_one_not_ruled_out():
         assert {example.answer} == set(DIGITS) - set(example.prompt.removeprefix("logic: not "))
 
 
-def test_an_unknown_task_is_an_error_that_lists_the_known():
-    with pytest.raises(KeyError, match="ordering"):
+def test_an_unknown_task_is_an_error_that_names_the_nearest_and_where_all_are():
+    with pytest.raises(KeyError, match="nearest: cipher; all are in `mtalign list tasks`"):
         load_task("chess")
