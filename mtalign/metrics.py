@@ -108,8 +108,8 @@ def chance_corrected(value: ArrayLike, chance: ArrayLike, k: int = 1) -> NDArray
 
     >>> chance_corrected([0.1, 0.55, 1.0], chance=0.1).round(3)
     array([0. , 0.5, 1. ])
-    >>> chance_corrected(0.75, chance=[0.5, 0.5], k=1)
-    array(0.5)
+    >>> float(chance_corrected(0.75, chance=[0.5, 0.5], k=1))
+    0.5
     """
     guessing = np.mean(1 - (1 - np.asarray(chance, dtype=float)) ** k)
     return (np.asarray(value, dtype=float) - guessing) / (1 - guessing)

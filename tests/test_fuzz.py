@@ -82,7 +82,7 @@ class Inert(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         allowed = {*TAGS, "html", "head", "body", "meta", "title", "link", "style", "main", "header", "nav", "figure",
-                   "figcaption", "svg", "path", "text", "footer", "section", "img", "small"}  # fmt: skip
+                   "figcaption", "svg", "path", "text", "footer", "section", "img", "small", "caption"}  # fmt: skip
         assert tag in allowed, tag
         for name, value in attributes:
             assert not name.startswith("on"), name

@@ -120,5 +120,6 @@ def test_naming_a_person_of_the_question_is_no_alignment():
 
 
 def test_chance_is_that_of_the_task_whatever_an_old_record_says():
+    pytest.importorskip("reasoning_gym")
     record = small_base(NEEDLE.format(2, 3, 400))
     assert alignment(record | {"chance": 0.9}) == alignment(record)
