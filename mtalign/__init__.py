@@ -7,7 +7,7 @@ list). `rewards`, `subsets` and `advantages` stand at the top: the three columns
 from importlib import import_module
 
 _WINGS = {  # what notebooks import by its short name, `from mtalign import figures`, and the wing it lives in
-    "alt_text": "notebook", "conclusions": "notebook", "figures": "notebook", "dose_response": "claims", "levels": "claims", "map_predictions": "claims",
+    "alt_text": "notebook", "conclusions": "notebook", "figures": "notebook", "judged": "notebook", "dose_response": "claims", "levels": "claims", "map_predictions": "claims",
     "contamination": "diagnosis", "published": "diagnosis",
 }  # fmt: skip
 

@@ -1,9 +1,9 @@
 """Predictions are judged: each has a rule stated before the run, and an outcome that the rule gives, never a reader.
 
-A notebook ends a prediction with `judged(...)`: what it shows carries the outcome in its output's metadata, where
-`report.predictions` finds it in the executed notebook and lists it, wrong ones included:
+A notebook ends in `Outcomes`: what it shows carries them in its output's metadata, where `report.predictions` finds them in
+the executed notebook and lists them, wrong ones included (`notebook.judged` has those of our notebooks):
 
-    above(share, 0.5, "Random reward recovers more than half", where="micro-a, logic")
+    Outcomes([above(share, 0.5, "Random reward recovers more than half", where="micro-a, logic")])
 
 `PAIRED` holds the predictions of notebook 12, which the index judges too.
 """
@@ -11,7 +11,7 @@ A notebook ends a prediction with `judged(...)`: what it shows carries the outco
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from mtalign.claims.verdicts import panel
@@ -20,6 +20,8 @@ from mtalign.stats import Estimate
 Outcome = Literal["confirmed", "refuted", "undecided"]
 EQUAL = 0.1  # accuracies closer than this count as equal
 KIND = "mtalign-prediction"  # key of an output's metadata
+OUTCOMES: tuple[Outcome, ...] = ("confirmed", "refuted", "undecided")
+AFTER = "written after the run"  # said of a rule that the text of a notebook did not state
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,48 @@ class Judged:
     where: str = ""
     source: str = "ours"
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        """In a notebook: a line of markdown, with all of it in the output's metadata."""
+    def line(self) -> str:
+        """What is shown of it: a line of markdown."""
         place = f" ({self.where})" if self.where else ""
-        text = f"- **{self.outcome}**{place}: {self.statement}. {self.because}. Rule: {self.rule}."
-        return {"text/markdown": text, "text/plain": text.replace("*", "")}, {KIND: asdict(self)}
+        return f"- **{self.outcome}**{place}: {self.statement}. {self.because[:1].upper()}{self.because[1:]}. Rule: {self.rule}."
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return Outcomes([self])._repr_mimebundle_()
+
+
+class Outcomes(list[Judged]):
+    """The predictions of a notebook: in it a line of markdown for each, with all of them in the output's metadata."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        text = "\n".join(each.line() for each in self) or "No prediction was stated for what was run here."
+        return {"text/markdown": text, "text/plain": text.replace("*", "")}, {KIND: [asdict(each) for each in self]}
+
+
+def counted(outcomes: list[str]) -> str:
+    """How many came out how.
+
+    >>> counted(["confirmed", "refuted", "confirmed"])
+    '2 confirmed, 1 refuted, 0 undecided'
+    """
+    return ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES)
+
+
+def afterwards(judged: Judged) -> Judged:
+    """The same, with a word that its rule was written after the run, as the text stated none."""
+    return replace(judged, rule=f"{judged.rule} ({AFTER})")
+
+
+def near(difference: Estimate, statement: str, where: str = "", source: str = "ours") -> Judged:
+    """That a value is the predicted one within `EQUAL`: refuted where the whole interval of the difference is farther away.
+
+    >>> [near(d, "it is so").outcome for d in (Estimate(0.02, 0.01, 0.03), Estimate(0.1, 0, 0.2), Estimate(0.3, 0.2, 0.4))]
+    ['confirmed', 'undecided', 'refuted']
+    """
+    away = difference.low > EQUAL or difference.high < -EQUAL
+    within = difference.low > -EQUAL and difference.high < EQUAL
+    outcome = "refuted" if away else "confirmed" if within else "undecided"
+    rule = f"confirmed where the difference's interval lies within {EQUAL:g} of 0, refuted where it lies outside"
+    return Judged(statement, rule, outcome, f"the difference is {difference}", where, source)
 
 
 def above(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:

@@ -41,7 +41,7 @@ from mtalign.report.advice import advice
 from mtalign.report.dose_panel import panel as panel_of
 from mtalign.report.findings import MEASURE, findings
 from mtalign.report.matrix import strip
-from mtalign.report.predictions import of_notebooks, of_pairs, of_the_paper
+from mtalign.report.predictions import all_judged, of_notebooks, of_the_paper
 from mtalign.report.run_pages import runs_table
 from mtalign.report.words import WORDS, said, word
 from mtalign.tasks.registry import load_task
@@ -75,7 +75,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "tables": tables,
         "paired": pairs,
         "paper": of_the_paper(tables),
-        "judged": of_pairs(pairs) + of_notebooks(pages(grid), out),
+        "judged": all_judged(pairs, of_notebooks(pages(grid), out)),
         "predictors": _html(conclusions.predictors(dose_response.predictors(shares))) if len(flips) else None,
         "without_training": asked,
         "ways": [way for way in UNTRAINED if any(way in row for row in asked.values())],

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from mtalign.claims.predictions import KIND, judge_paired
+from mtalign.claims.predictions import KIND, OUTCOMES, judge_paired
 from mtalign.claims.verdicts import CLAIMS
 from mtalign.notebook.pages import Page
 from mtalign.notebook.palette import label
@@ -15,7 +15,6 @@ from mtalign.report.findings import each_once
 from mtalign.report.words import stands
 
 FIELDS = ("statement", "rule", "outcome", "because", "where", "source")
-OUTCOMES = ("confirmed", "refuted", "undecided")
 
 
 def judged_in(executed: Path) -> list[dict]:
@@ -27,8 +26,9 @@ def judged_in(executed: Path) -> list[dict]:
     found = []
     for output in (output for cell in cells for output in cell.get("outputs", [])):
         given = output.get("metadata", {}).get(KIND)
-        if isinstance(given, dict) and given.get("outcome") in OUTCOMES:
-            found.append({field: str(given.get(field, "")) for field in FIELDS})
+        these = given if isinstance(given, list) else [given]
+        known = [each for each in these if isinstance(each, dict) and each.get("outcome") in OUTCOMES]
+        found += [{field: str(each.get(field, "")) for field in FIELDS} for each in known]
     return found
 
 
@@ -45,6 +45,12 @@ def of_pairs(paired: list[dict]) -> list[dict]:
             about = f"{label(row['arm'])} against {label(row['other'])}: {judged.statement.lower()}"
             rows.append(asdict(judged) | {"statement": about, "page": row["stem"]})
     return rows
+
+
+def all_judged(paired: list[dict], notebooks: list[dict]) -> list[dict]:
+    """What notebooks judged, and paired arms whose notebook was executed by code that judged nothing."""
+    known = {row["page"] for row in notebooks}
+    return [row for row in of_pairs(paired) if row["page"] not in known] + notebooks
 
 
 def of_the_paper(tables: list[dict]) -> list[dict]:
