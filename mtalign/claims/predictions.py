@@ -88,6 +88,12 @@ def near(difference: Estimate, statement: str, where: str = "", source: str = "o
     return Judged(statement, rule, outcome, f"the difference is {difference}", where, source)
 
 
+def _said(estimate: Estimate) -> str:
+    """The estimate in words that know no infinity: of one seed the interval is open."""
+    known = abs(estimate.low) + abs(estimate.high) < float("inf")
+    return f"{estimate}" if known else f"{estimate.value:.2f}, with no interval: it takes two seeds"
+
+
 def above(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:
     """That a value lies above a bound: confirmed where its whole interval does, refuted where it lies below.
 
@@ -95,13 +101,17 @@ def above(estimate: Estimate, bound: float, statement: str, where: str = "", sou
     'confirmed'
     """
     outcome = "confirmed" if estimate.low > bound else "refuted" if estimate.high < bound else "undecided"
-    return Judged(statement, f"the whole interval lies above {bound:g}", outcome, f"it is {estimate}", where, source)
+    return Judged(
+        statement, f"the whole interval lies above {bound:g}", outcome, f"it is {_said(estimate)}", where, source
+    )
 
 
 def below(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:
     """That a value lies below a bound, likewise."""
     outcome = "confirmed" if estimate.high < bound else "refuted" if estimate.low > bound else "undecided"
-    return Judged(statement, f"the whole interval lies below {bound:g}", outcome, f"it is {estimate}", where, source)
+    return Judged(
+        statement, f"the whole interval lies below {bound:g}", outcome, f"it is {_said(estimate)}", where, source
+    )
 
 
 def equal(difference: Estimate, statement: str, where: str = "", source: str = "ours") -> Judged:

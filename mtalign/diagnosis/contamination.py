@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from mtalign.claims.predictions import Judged, Outcomes
 from mtalign.claims.verdicts import generator
 from mtalign.config.errors import ConfigError
 from mtalign.grading.answers import grade
@@ -140,23 +141,45 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def verdict(table: pd.DataFrame) -> Markdown:
-    """Whether each public task shows signs of being known by heart, from `summary`.
+def signs(table: pd.DataFrame, task: str) -> list[str]:
+    """The signs that a public task is known by heart, from `summary`.
 
     A sign is a share of exact completions, or of right answers from a part of the question, whose interval lies above
     that of every fresh task at the same share.
     """
+    partial, found = table[table["share"] < 1], []
+    for row in partial[partial["task"] == task].itertuples():
+        control = partial[partial["fresh"] & (partial["share"] == row.share)]
+        for name, words in (("exact_match", "exact completions"), ("right", "right answers")):
+            own = getattr(row, name)
+            if len(control) and own.low > max(e.high for e in control[name]):
+                found.append(f"{words} {own} at {row.share:.0%}")
+    return found
+
+
+def _public(table: pd.DataFrame) -> dict[str, int]:
+    """Public tasks -> the number of their questions."""
+    public = table[(table["share"] < 1) & ~table["fresh"]]
+    return public.groupby("task", sort=False)["questions"].max().to_dict()
+
+
+def verdict(table: pd.DataFrame) -> Markdown:
+    """Whether each public task shows signs of being known by heart, from `summary`."""
     lines = []
-    partial = table[table["share"] < 1]
-    for task in dict.fromkeys(partial[~partial["fresh"]]["task"]):
-        signs, number = [], 0
-        for row in partial[partial["task"] == task].itertuples():
-            control = partial[partial["fresh"] & (partial["share"] == row.share)]
-            number = max(number, row.questions)
-            for name, words in (("exact_match", "exact completions"), ("right", "right answers")):
-                own = getattr(row, name)
-                if len(control) and own.low > max(e.high for e in control[name]):
-                    signs.append(f"{words} {own} at {row.share:.0%}")
-        found = f"**contaminated**: {'; '.join(signs)}" if signs else "**no sign of contamination**"
-        lines.append(f"- {task}: {found} ({number} questions).")
+    for task, number in _public(table).items():
+        found = signs(table, task)
+        word = f"**contaminated**: {'; '.join(found)}" if found else "**no sign of contamination**"
+        lines.append(f"- {task}: {word} ({number} questions).")
     return Markdown("\n".join(lines) or "There is no public task to look at.")
+
+
+def judged(table: pd.DataFrame) -> Outcomes:
+    """Notebook 06's prediction, that there is no sign, for each public task, from `summary`."""
+    rule = "refuted where exact completions or right answers are more frequent than on each fresh task, with the whole interval"
+    found = Outcomes()
+    for task, number in _public(table).items():
+        shown = signs(table, task)
+        because = f"{'; '.join(shown) or 'there is none'}, with {number} questions"
+        outcome = "refuted" if shown else "confirmed"
+        found.append(Judged("There is no sign that the task is known by heart", rule, outcome, because, task))
+    return found

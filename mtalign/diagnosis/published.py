@@ -15,6 +15,7 @@ import pandas as pd
 from IPython.display import Markdown
 from scipy.stats import spearmanr
 
+from mtalign.claims.predictions import Judged, Outcomes
 from mtalign.config.errors import ConfigError
 from mtalign.diagnosis.card import card
 from mtalign.diagnosis.samples import tally
@@ -26,6 +27,7 @@ from mtalign.tasks.registry import load_task
 
 PAPER = {"operation": "strong", "counterfactual": "strong", "puzzle": "weak", "cipher": "weak"}  # arXiv 2508.21188
 HISTORY = "oneshot/acc_step_500.json"
+STABLE = 0.95  # of draws in which an example comes first
 BLOCK = 5  # neighbouring rollouts that are drawn together: accuracy rises in training, so that they resemble each other
 
 
@@ -82,21 +84,41 @@ def published_alignment(models: list[str], tasks: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def pairs_verdict(table: pd.DataFrame) -> Markdown:
-    """Whether the paper's strong categories lie above its weak ones, for each model, from the table of `alignment`."""
-    lines = []
+def compared(table: pd.DataFrame) -> Outcomes:
+    """Whether the paper's strong categories lie above its weak ones, for each model, from `published_alignment`."""
+    rule = "confirmed where the intervals lie apart; refuted where some strong category is no higher than some weak one"
+    found = Outcomes()
     for model, these in table.groupby("panel", sort=False):
         strong, weak = (these[these["paper"] == name] for name in ("strong", "weak"))
         if strong.empty or weak.empty:
             continue
         bottom, top = strong["corrected"].map(lambda e: e.low).min(), weak["corrected"].map(lambda e: e.high).max()
         least, most = strong["corrected"].map(lambda e: e.value).min(), weak["corrected"].map(lambda e: e.value).max()
-        verdict = "**holds**" if bottom > top else "**fails**" if least <= most else "**inconclusive**"
-        lines.append(
-            f"- {model}: {verdict}; chance-corrected pass@1 is at least {least:.2f} (interval from {bottom:.2f}) in"
-            f" the strong categories and at most {most:.2f} (interval to {top:.2f}) in the weak ones."
+        outcome = "confirmed" if bottom > top else "refuted" if least <= most else "undecided"
+        because = (
+            f"chance-corrected pass@1 is at least {least:.2f} (interval from {bottom:.2f}) in the strong categories and"
+            f" at most {most:.2f} (interval to {top:.2f}) in the weak ones"
         )
+        statement = "It is aligned with operation and counterfactual, and not with puzzle and cipher"
+        found.append(Judged(statement, rule, outcome, because, model, "arXiv 2508.21188"))
+    return found
+
+
+def pairs_verdict(table: pd.DataFrame) -> Markdown:
+    """The same in words."""
+    words = {"confirmed": "holds", "refuted": "fails", "undecided": "undecided"}
+    lines = [f"- {each.where}: **{words[each.outcome]}**; {each.because}." for each in compared(table)]
     return Markdown("\n".join(lines) or "There are no strong and weak categories to compare.")
+
+
+def judged(table: pd.DataFrame, stability: dict) -> Outcomes:
+    """Notebook 13's two predictions, from `published_alignment` and `stability`."""
+    best = int(stability["places"]["index"].iloc[0])
+    share = stability["first"].get(best, 0.0)
+    outcome = "confirmed" if share >= STABLE else "refuted"
+    rule = f"refuted where it comes first in less than {STABLE:.0%} of the draws"
+    because = f"example {best} comes first in {share:.0%} of them"
+    return Outcomes([*compared(table), Judged("The first example is stable", rule, outcome, because)])
 
 
 def history() -> dict[int, list[float]]:
@@ -166,7 +188,7 @@ def stability_verdict(found: dict) -> Markdown:
     """Which example comes first, and how sure that is, from `stability`."""
     best = found["places"].iloc[0]
     share = found["first"].get(int(best["index"]), 0.0)
-    word = "**stable**" if share >= 0.95 else "**not settled**"
+    word = "**stable**" if share >= STABLE else "**not settled**"
     overlap = ", ".join(f"{share:.0%} of the best {k}" for k, share in found["overlap"].items() if k > 1)
     return Markdown(
         f"- Example {best['index']} comes first; that is {word}: in {share:.0%} of the draws, its place from {best['low']} to"

@@ -6,13 +6,21 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from mtalign.claims.verdicts import LEAST_GAIN, STRONG, panel
+from mtalign.claims.verdicts import CLAIMS, LEAST_GAIN, STRONG, panel
 from mtalign.claims.verdicts import alignment as alignment_of
+from mtalign.notebook.dose_words import in_words, kind_of
+from mtalign.notebook.palette import label
 from mtalign.records.tables import named
 from mtalign.stats import decide
 from mtalign.tasks.registry import load_task
 
-INFINITY = float("inf")
+COUNTED = {
+    "holds": "hold",
+    "fails": "fail",
+    "inconclusive": "are undecided",
+    "not testable": "cannot be judged",
+    "missing": "miss a run",
+}
 EQUAL = 0.1  # accuracies closer than this count as equal to a predicted value
 
 
@@ -20,14 +28,14 @@ def verdicts(table: pd.DataFrame, *names: str) -> Markdown:
     """The verdicts of the named claims (of all, where none is named), from the table of `claims.verdicts`."""
     lines = []
     for row in table[table["claim"].isin(names or table["claim"])].itertuples():
-        where = f"**{row.claim}** on {row.model}, {row.task}"
+        where = f"**{_arm_of(row.claim)}** on {row.model}, {row.task}"
         if row.verdict == "missing":
             lines.append(f"- {where}: no verdict, a run is missing ({row.why}).")
             continue
         share = f"share {row.recovered} with {row.seeds:.0f} seed{'s' * (row.seeds != 1)}"
         level = f"{row.panel} alignment, {row.alignment:.2f}"
         if row.verdict == "not testable":
-            lines.append(f"- {where} ({level}): **not testable**, {row.why}; {share}.")
+            lines.append(f"- {where} ({level}): **not applicable**, {row.why}; {share}.")
             continue
         runs = f"{row.took_off:.0f} of {row.seeds:.0f} took off, P = {row.take_off}"
         raw = (
@@ -35,8 +43,37 @@ def verdicts(table: pd.DataFrame, *names: str) -> Markdown:
             if row.raw == row.verdict
             else f" ({row.raw} before Holm's correction, p {row.p_value:.3f} and then {row.holm:.2f})"
         )
-        lines.append(f"- {where} ({level}): **{row.verdict}**{raw}; {share}; {runs}; predicted: {row.predicted}.")
+        word = {"inconclusive": "undecided"}.get(row.verdict, row.verdict)
+        lines.append(f"- {where} ({level}): **{word}**{raw}; {share}; {runs}; predicted: {row.predicted}.")
     return _list(lines, "No claim was tested: its arm is not among this notebook's arms.")
+
+
+def in_short(table: pd.DataFrame, *names: str) -> Markdown:
+    """The verdicts of the named claims in one sentence: arm by arm for one pair, as numbers for several."""
+    these = table[table["claim"].isin(names or table["claim"])]
+    if these.empty:
+        return Markdown("No claim was tested: its arm is not among this notebook's arms.")
+    pairs = these[["model", "task"]].drop_duplicates()
+    words = {"holds": "suffices", "fails": "does not suffice", "missing": "has missing runs"}
+    words |= {"inconclusive": "is undecided", "not testable": "cannot be judged"}
+    if len(pairs) == 1:
+        level = these["alignment"].dropna()
+        where = f"On {pairs['model'].iloc[0]}, {pairs['task'].iloc[0]}"
+        where += f" ({panel(level.iloc[0])} alignment, {level.iloc[0]:.2f})" if len(level) else ""
+        found = [f"{_arm_of(row.claim)} **{words[row.verdict]}**" for row in these.itertuples()]
+        return Markdown(f"{where}: {', '.join(found)}.")
+    count = these["verdict"].value_counts()
+    said = [f"{count.get(verdict, 0)} {word}" for verdict, word in COUNTED.items() if count.get(verdict, 0)]
+    firm = these[these["verdict"].isin(["holds", "fails"])]
+    against = int((firm["verdict"] != firm["predicted"]).sum())
+    return Markdown(
+        f"Of {len(these)} claims about {len(pairs)} pairs of a model and a task, **{', '.join(said)}**;"
+        f" {against} of the {len(firm)} verdicts that stand contradict the paper."
+    )
+
+
+def _arm_of(claim: str) -> str:
+    return label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
 
 
 def alignment(base: list[dict]) -> Markdown:
@@ -61,23 +98,14 @@ def alignment(base: list[dict]) -> Markdown:
 def flips(table: pd.DataFrame) -> Markdown:
     """Where each claim flips, from the table of `dose_response.flips`: by mean shares, and by the runs that take off."""
     lines = []
-    for row in table.itertuples():
-        if row.low == row.high == -INFINITY:
-            verdict = "**holds** at every alignment measured"
-        elif row.flip == INFINITY:
-            verdict = f"no pair's mean exceeds one half{f' in {row.updates} updates' if row.runs else ''} (at most {row.best:.2f})"
-        elif row.low == -INFINITY and row.high < INFINITY:
-            verdict = f"**holds** from {row.high:.2f} on, perhaps from lower"
-        elif row.low > -INFINITY and row.high == INFINITY:
-            verdict = f"**fails** up to {row.low:.2f}, perhaps further"
-        elif row.low == -INFINITY:
-            verdict = "**inconclusive**: it may hold everywhere or nowhere"
-        else:
-            verdict = "**flips** from fails to holds"
-        line = f"- {row.arm}: {verdict}; its mean crosses one half at {row.flip:.2f} [{row.low:.2f}, {row.high:.2f}], {row.pairs} pairs"
-        if row.runs:
-            line += f"; half of the runs take off from {row.x50:.2f} [{row.x50_low:.2f}, {row.x50_high:.2f}] on"
-            line += f" ({row.took_off} of {row.runs} did, the best recovers {row.largest:.2f})"
+    for _, row in table.iterrows():
+        kind = kind_of(row)
+        best = f" (at most {row['best']:.2f} of it)" if kind in ("nowhere", "hardly") else ""
+        line = f"- **{label(row['arm'])}** {in_words(row)}{best}, over {row['pairs']} pairs"
+        if row["runs"]:
+            line += f"; {row['took_off']} of {row['runs']} runs take off, the best recovers {row['largest']:.2f}"
+            if np.isfinite([row["x50"], row["x50_low"], row["x50_high"]]).all():
+                line += f"; half of them from {row['x50']:.2f} [{row['x50_low']:.2f}, {row['x50_high']:.2f}] on"
         else:
             line += "; nothing is trained"
         lines.append(line + ".")
@@ -92,9 +120,9 @@ def without_training(table: pd.DataFrame) -> Markdown:
         if gain < LEAST_GAIN:
             lines.append(f"- {model}, {task}: standard RL gains only {gain:.2f}.")
             continue
-        ways = "; ".join(f"{row.way} {row.accuracy.value:.2f}, share {row.share}" for row in rows.itertuples())
+        ways = "; ".join(f"{label(row.way)} {row.accuracy.value:.2f}, share {row.share}" for row in rows.itertuples())
         best = max(rows.itertuples(), key=lambda row: row.share.value)
-        given = f"**{max(best.share.value, 0):.2f}** of standard RL's gain of {gain:.2f} (by {best.way})"
+        given = f"**{max(best.share.value, 0):.2f}** of standard RL's gain of {gain:.2f} (by {label(best.way)})"
         lines.append(f"- {model}, {task}: the untrained model gives {given}; {ways}.")
     return _list(lines, "Standard RL or the untrained model has no finished runs.")
 
@@ -129,7 +157,7 @@ def spread(table: pd.DataFrame) -> Markdown:
         if (row.model, row.task) in floors.index:
             times = row.sd / max(floors[row.model, row.task], 1e-6)
             moved += f"; spread between seeds is {times:.0f} times that without training"
-        lines.append(f"- {row.arm} on {row.model}, {row.task}: {moved}; change {row.change}, {row.seeds} seeds.")
+        lines.append(f"- {label(row.arm)} on {row.model}, {row.task}: {moved}; change {row.change}, {row.seeds} seeds.")
     return _list(lines, "No arm was trained.")
 
 
@@ -139,14 +167,14 @@ def difference(table: pd.DataFrame) -> Markdown:
     for row in table.itertuples():
         d = row.difference
         verdict = (
-            f"**{row.arm} is better**"
+            f"**{label(row.arm)} is better**"
             if d.low > 0
-            else f"**{row.other} is better**"
+            else f"**{label(row.other)} is better**"
             if d.high < 0
-            else "**inconclusive**"
+            else "**undecided**"
         )
         where = f"{row.model}, {row.task} ({panel(row.alignment)} alignment, {row.alignment:.2f})"
-        lines.append(f"- {row.arm} and {row.other}, {where}: {verdict}; difference {d}.")
+        lines.append(f"- {label(row.arm)} and {label(row.other)}, {where}: {verdict}; difference {d}.")
     return _list(lines, "The two arms have no finished runs in common.")
 
 
@@ -155,7 +183,7 @@ def label_free(table: pd.DataFrame) -> Markdown:
     lines = []
     for row in table.itertuples():
         d = row.difference
-        verdict = "**inconclusive**"
+        verdict = "**undecided**"
         if d.low > -EQUAL and d.high < EQUAL:
             verdict = "**as predicted**"
         elif d.low > EQUAL or d.high < -EQUAL:

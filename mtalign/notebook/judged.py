@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
 from mtalign.claims.predictions import (
     EQUAL,
@@ -51,7 +52,9 @@ def claims(table: pd.DataFrame, *names: str) -> Outcomes:
         holds = row.predicted == "holds"
         arm = label(about.arm) if about else row.claim
         part = "of what is left to gain" if row.claim == "standard_rl" else "of standard RL's gain"
-        statement = f"Training with {arm} recovers {'more' if holds else 'less'} than half {part}, as alignment is {row.panel}"
+        statement = (
+            f"Training with {arm} recovers {'more' if holds else 'less'} than half {part}, as alignment is {row.panel}"
+        )
         where = f"{row.model}, {row.task}"
         if row.verdict in ("missing", "not testable"):
             rule = "the whole interval of the share lies on that side of one half"
@@ -70,7 +73,9 @@ def confidence(frame: pd.DataFrame, dose: float = 0.09) -> Outcomes:
             continue
         rises = arm != "entropy_sequence" or float(own) > dose
         change = over_seeds(rows["thinking"] - rows["thinking_before"])
-        statement = f"With {label(arm)} the share of completions that show working {'rises' if rises else 'does not rise'}"
+        statement = (
+            f"With {label(arm)} the share of completions that show working {'rises' if rises else 'does not rise'}"
+        )
         found.append(afterwards((above if rises else below)(change, 0.0, statement, f"{model}, {task}")))
     return found
 
@@ -98,7 +103,13 @@ def crossings(table: pd.DataFrame) -> Outcomes:
     for row in table[table["runs"] > 0].itertuples():
         nowhere, everywhere = row.low == INFINITY, row.high == -INFINITY
         outcome = "refuted" if nowhere or everywhere else "undecided"
-        where = "below half everywhere" if nowhere else "above half everywhere" if everywhere else "open to one side or both"
+        where = (
+            "below half everywhere"
+            if nowhere
+            else "above half everywhere"
+            if everywhere
+            else "open to one side or both"
+        )
         if np.isfinite([row.low, row.high]).all():
             outcome, where = "confirmed", f"between {row.low:.2f} and {row.high:.2f}"
         statement = f"The share recovered by {label(row.arm)} rises with alignment and crosses one half"
@@ -122,7 +133,9 @@ def random_reward(table: pd.DataFrame) -> Outcomes:
         known = np.isfinite([row.sd, floor]).all()
         grows = known and row.sd > 2 * floor
         outcome = "refuted" if moved or (known and not grows) else "confirmed" if grows else "undecided"
-        because = f"the change of the mean is {row.change}, the spread {row.sd:.3f} against {floor:.3f} without training"
+        because = (
+            f"the change of the mean is {row.change}, the spread {row.sd:.3f} against {floor:.3f} without training"
+        )
         rule = "refuted where the interval of the mean's change excludes 0, or the spread is at most twice that of no training"
         found.append(Judged("Drift: the mean stays and seeds spread", rule, outcome, because, where))
     return found
@@ -147,7 +160,9 @@ def paper(table: pd.DataFrame) -> Outcomes:
         because = counted(["confirmed"] * right + ["refuted"] * wrong + ["undecided"] * (len(rows) - right - wrong))
         arm = label(CLAIMS[claim].arm) if claim in CLAIMS else claim
         does = "suffices" if rows["predicted"].iloc[0] == "holds" else "does not suffice"
-        rule = "each row of the table can refute it, after Holm's correction; confirmed where one stands and none refutes"
+        rule = (
+            "each row of the table can refute it, after Holm's correction; confirmed where one stands and none refutes"
+        )
         statement = f"Where alignment is {strength}, {arm} {does}"
         found.append(Judged(statement, rule, outcome, f"of {len(rows)} pairs: {because}", "", PAPER))
     return found
@@ -208,9 +223,7 @@ def of_the_map(table: pd.DataFrame) -> Outcomes:
     """Notebook 16, from `map_predictions.judged`."""
     words = {"right": "confirmed", "wrong": "refuted", "undecided": "undecided"}
     rule = "mtalign.claims.map_predictions, written before the runs"
-    return Outcomes(
-        Judged(r.words, rule, words[r.outcome], f"the rule says {r.outcome}") for r in table.itertuples()
-    )
+    return Outcomes(Judged(r.words, rule, words[r.outcome], f"the rule says {r.outcome}") for r in table.itertuples())
 
 
 def decided(table: pd.DataFrame) -> Outcomes:
@@ -222,6 +235,16 @@ def decided(table: pd.DataFrame) -> Outcomes:
                f"half take off from {r.x50:.2f} [{r.low:.2f}, {r.high:.2f}] on, registered {r.registered:.2f}", r.task)
         for r in table.itertuples()
     )  # fmt: skip
+
+
+def together(*parts: Outcomes) -> Outcomes:
+    """All of them, as one list."""
+    return Outcomes(each for part in parts for each in part)
+
+
+def in_short(found: Outcomes) -> Markdown:
+    """How many predictions came out how, in a sentence."""
+    return Markdown(f"Of {len(found)} predictions: **{counted([each.outcome for each in found])}**.")
 
 
 def over_seeds(values: pd.Series) -> Estimate:

@@ -12,13 +12,14 @@ from IPython.display import Markdown
 
 from mtalign.claims import dose_response, tables
 from mtalign.claims.untrained import gain_without_training
-from mtalign.claims.verdicts import CLAIMS, Claim, verdicts
+from mtalign.claims.verdicts import CLAIMS, Claim, alignment, verdicts
 from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.grid import expand_grid
 from mtalign.config.run import RANKED, Run
 from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.models.load import check_names
 from mtalign.notebook.alt_text import show_in_words
+from mtalign.notebook.examples import examples
 from mtalign.notebook.pages import PARAMETERS
 from mtalign.records.store import Records
 from mtalign.records.tables import complete_arms, curves, frame, grouped
@@ -126,6 +127,14 @@ class Session:
         """A label-free arm beside what the untrained majority knew: see `claims.tables.label_free`."""
         return tables.label_free(self.runs, self.store, arm)
 
+    def levels(self) -> dict[tuple[str, str], float]:
+        """(model, task) -> alignment of the untrained model."""
+        return {(r["config"]["model"], r["config"]["task"]): alignment(r).value for r in self.finished("base")}
+
+    def examples(self) -> pd.DataFrame:
+        """A prompt, a right and a wrong completion for each task: see `notebook.examples`."""
+        return pd.DataFrame(examples(self.finished("base")))
+
     def _pairs(self) -> dict[tuple[str, str], dict[str, list[dict]]]:
         """(model, task) -> arm -> its records by seed, of the arms that are finished."""
         found = grouped(self.runs, self.store)
@@ -150,6 +159,8 @@ def start(names: dict) -> Session:
         ConfigError: a parameter is unknown, of the wrong type, or makes an impossible run.
     """
     show_in_words()
+    pd.options.display.max_rows = None  # all rows: a verdict that is left out cannot be checked
+    pd.options.display.max_colwidth = 600  # of a completion
     given = {key: value for key, value in names.items() if _is_parameter(key, value)}
     check_keys("notebook", given, PARAMETERS, "parameter")
     for key, value in given.items():

@@ -14,12 +14,12 @@ from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.config.grid import Grid
 from mtalign.models.load import is_micro
 from mtalign.models.size import architecture, parameters
+from mtalign.notebook.dose_words import INFINITY, in_words, kind_of
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
 from mtalign.records.tables import accuracies, complete_arms, grouped
 from mtalign.report.words import count, joined, stands
 
-INFINITY = float("inf")
 MEASURE = "chance-corrected pass@4"
 MOST_SEEDS = 200  # beyond which "how many seeds would decide it" is no advice
 STATED = "standard_rl"  # judged by what is left to gain, not by a share of itself
@@ -142,40 +142,6 @@ def _take_off(row: Any) -> str:
     if not np.isfinite([row.x50, row.x50_low, row.x50_high]).all():
         return ""
     return f" Half of its runs do so from {row.x50:.2f} [{row.x50_low:.2f}, {row.x50_high:.2f}] on."
-
-
-def in_words(flip: pd.Series) -> str:
-    """A row of `dose_response.flips` as the title of a picture.
-
-    >>> in_words(pd.Series({"flip": 0.2, "low": 0.1, "high": 0.3}))
-    'recovers half from an alignment of 0.20 [0.10, 0.30] on'
-    """
-    kind = kind_of(flip)
-    if kind == "from":
-        return f"recovers half from an alignment of {flip['flip']:.2f} [{flip['low']:.2f}, {flip['high']:.2f}] on"
-    if kind == "nearly":
-        return f"recovers half at nearly every alignment, surely from {flip['high']:.2f} on"
-    if kind == "hardly":
-        return f"recovers half at no alignment, surely not up to {flip['low']:.2f}"
-    words = {"everywhere": "recovers half at every alignment", "nowhere": "recovers half at no alignment"}
-    return words.get(kind, "recovers half from an alignment that is not settled")
-
-
-def kind_of(row: Any) -> str:
-    """What the interval of a flip says: `from` an alignment on, `everywhere`, `nearly` so, `nowhere`, `hardly` anywhere, or
-    `open`.
-
-    >>> from types import SimpleNamespace
-    >>> kind_of(SimpleNamespace(flip=0.2, low=0.1, high=0.3)), kind_of(SimpleNamespace(flip=9e999, low=9e999, high=9e999))
-    ('from', 'nowhere')
-    """
-    if row.low == row.high:
-        return "everywhere" if row.low == -INFINITY else "nowhere" if row.low == INFINITY else "from"
-    if row.low > -INFINITY and row.high < INFINITY:
-        return "from"
-    if row.flip == -INFINITY and row.high < INFINITY:
-        return "nearly"
-    return "hardly" if row.flip == INFINITY and row.low > -INFINITY else "open"
 
 
 def _with(rows: list, last: str, verb: str) -> list[tuple[str, bool]]:

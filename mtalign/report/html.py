@@ -21,8 +21,10 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
+from mtalign.claims.predictions import counted
 from mtalign.config import paths
 from mtalign.config.paths import write_whole
+from mtalign.report.predictions import judged_in
 
 STAMP = re.compile(r'<meta name="mtalign" content="from ([0-9a-f]{64}) sum ([0-9a-f]{64})">')
 BLANK = "0" * 64
@@ -116,6 +118,8 @@ def notebook_body(executed: Path) -> tuple[Markup, list[tuple[str, str]]]:
     """
     notebook = nbformat.read(executed, as_version=4)
     number, before, contents = 0, "", []
+    if notebook.cells and (found := [row["outcome"] for row in judged_in(executed)]):
+        notebook.cells[0].source += f"\n\n**What came of it**, judged at the end of the page: {counted(found)}."
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             before = cell.source
