@@ -47,7 +47,7 @@ class Judged:
     def line(self) -> str:
         """What is shown of it: a line of markdown."""
         place = f" ({self.where})" if self.where else ""
-        return f"- **{self.outcome}**{place}: {self.statement}. {self.because[:1].upper()}{self.because[1:]}. Rule: {self.rule}."
+        return f"- **{self.outcome}**{place}: {self.statement[:1].upper()}{self.statement[1:]}. {self.because[:1].upper()}{self.because[1:]}. Rule: {self.rule}."
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         return Outcomes([self])._repr_mimebundle_()
@@ -94,6 +94,10 @@ def _said(estimate: Estimate) -> str:
     return f"{estimate}" if known else f"{estimate.value:.2f}, with no interval: it takes two seeds"
 
 
+def _rule(right: str, wrong: str, bound: float) -> str:
+    return f"confirmed where the whole interval lies {right} {bound:g}, refuted where it lies {wrong}, else undecided"
+
+
 def above(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:
     """That a value lies above a bound: confirmed where its whole interval does, refuted where it lies below.
 
@@ -101,17 +105,13 @@ def above(estimate: Estimate, bound: float, statement: str, where: str = "", sou
     'confirmed'
     """
     outcome = "confirmed" if estimate.low > bound else "refuted" if estimate.high < bound else "undecided"
-    return Judged(
-        statement, f"the whole interval lies above {bound:g}", outcome, f"it is {_said(estimate)}", where, source
-    )
+    return Judged(statement, _rule("above", "below", bound), outcome, f"it is {_said(estimate)}", where, source)
 
 
 def below(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:
     """That a value lies below a bound, likewise."""
     outcome = "confirmed" if estimate.high < bound else "refuted" if estimate.low > bound else "undecided"
-    return Judged(
-        statement, f"the whole interval lies below {bound:g}", outcome, f"it is {_said(estimate)}", where, source
-    )
+    return Judged(statement, _rule("below", "above", bound), outcome, f"it is {_said(estimate)}", where, source)
 
 
 def equal(difference: Estimate, statement: str, where: str = "", source: str = "ours") -> Judged:

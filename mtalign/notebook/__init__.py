@@ -6,6 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "pages": ["PARAMETERS"],
-        "session": ["LITERALS", "Session", "start", "versions"],
+        "session": ["LITERALS", "Session", "readable", "start", "versions"],
     },
 )

@@ -14,6 +14,7 @@ from mtalign.records.tables import named
 from mtalign.stats import decide
 from mtalign.tasks.registry import load_task
 
+UNTRAINED = "untrained, "  # how labels of what needs no training begin
 COUNTED = {
     "holds": "hold",
     "fails": "fail",
@@ -120,9 +121,12 @@ def without_training(table: pd.DataFrame) -> Markdown:
         if gain < LEAST_GAIN:
             lines.append(f"- {model}, {task}: standard RL gains only {gain:.2f}.")
             continue
-        ways = "; ".join(f"{label(row.way)} {row.accuracy.value:.2f}, share {row.share}" for row in rows.itertuples())
+        ways = "; ".join(
+            f"{label(row.way).removeprefix(UNTRAINED)} {row.accuracy.value:.2f}, share {row.share}"
+            for row in rows.itertuples()
+        )
         best = max(rows.itertuples(), key=lambda row: row.share.value)
-        given = f"**{max(best.share.value, 0):.2f}** of standard RL's gain of {gain:.2f} (by {label(best.way)})"
+        given = f"**{max(best.share.value, 0):.2f}** of standard RL's gain of {gain:.2f} (by {label(best.way).removeprefix(UNTRAINED)})"
         lines.append(f"- {model}, {task}: the untrained model gives {given}; {ways}.")
     return _list(lines, "Standard RL or the untrained model has no finished runs.")
 

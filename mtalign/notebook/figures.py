@@ -19,7 +19,7 @@ from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pi
     nothing,
     take_off,
 )
-from mtalign.notebook.palette import VERDICTS, label, palette, style, task_colours
+from mtalign.notebook.palette import CALLED, VERDICTS, label, palette, style, task_colours
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
 
@@ -81,29 +81,48 @@ def _best(rows: pd.DataFrame) -> str:
 
 
 def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
-    """A panel for each column of the learning curve against updates, a line for each arm, a band over its seeds."""
+    """A panel for each column of the learning curve against updates, a line for each arm, a band over its seeds.
+
+    Several pairs of a model and a task are never pooled: each has panels of its own.
+    """
     if curves.empty:
         return nothing()
-    arms = list(curves["arm"].unique())
+    by = [name for name in ("model", "task") if name in curves]
+    pairs = list(curves.groupby(by, sort=False)) if by else [((), curves)]
+    arms, colours = list(curves["arm"].unique()), palette(curves)
     dashes = {arm: style(arm, arms)[1] for arm in arms}
-    rows = -(-len(columns) // 3)
     across = min(3, len(columns))
-    size = (min(4 * across, WIDEST), 3.1 * rows)
-    figure, axes = plt.subplots(rows, across, figsize=size, squeeze=False, layout="constrained")
-    for axis in axes.flat[len(columns) :]:
-        axis.set_axis_off()
-    for axis, column in zip(axes.flat, columns, strict=False):
-        sns.lineplot(
-            curves, x="step", y=column, hue="arm", style="arm", palette=palette(curves), dashes=dashes,
-            errorbar=("pi", 100), ax=axis, legend=False,
-        )  # fmt: skip
-        axis.set(xlabel="updates", ylabel=column.replace("_", " "))
-    lines = [
-        plt.Line2D([], [], color=palette(curves)[arm], linestyle=(0, dashes[arm] or ()), label=label(arm))
-        for arm in arms
-    ]
+    down = -(-len(columns) // across)
+    size = (min(4 * across, WIDEST), 3.2 * down * len(pairs))
+    figure, axes = plt.subplots(down * len(pairs), across, figsize=size, squeeze=False, layout="constrained")
+    for place, (pair, rows) in enumerate(pairs):
+        these = axes[place * down : (place + 1) * down].flat
+        for axis in these[len(columns) :]:
+            axis.set_axis_off()
+        name = f"{', '.join(pair)}\n" if len(pairs) > 1 else ""
+        for axis, column in zip(these, columns, strict=False):
+            sns.lineplot(
+                rows, x="step", y=column, hue="arm", style="arm", palette=colours, dashes=dashes,
+                errorbar=("pi", 100), ax=axis, legend=False,
+            )  # fmt: skip
+            title = f"{name}{fitting(_ends(rows, column), size[0] / across)}"
+            axis.set(xlabel="updates", ylabel=column.replace("_", " "))
+            axis.set_title(title, fontsize=10)
+    lines = [plt.Line2D([], [], color=colours[arm], linestyle=(0, dashes[arm] or ()), label=label(arm)) for arm in arms]
     figure.legend(handles=lines, loc="outside upper center", ncols=min(4, len(arms)))
     return figure
+
+
+def _ends(rows: pd.DataFrame, column: str) -> str:
+    """What a panel of learning curves shows: which arm ends highest and which lowest, in the mean over seeds."""
+    last = rows[rows["step"] == rows.groupby("arm")["step"].transform("max")].groupby("arm")[column].mean().dropna()
+    name = column.replace("_", " ")
+    if last.empty:
+        return name
+    highest = f"{label(last.idxmax())} {last.max():.2f}"
+    if len(last) == 1 or last.max() == last.min():
+        return f"{name} ends at {last.max():.2f}"
+    return f"{name} ends between {label(last.idxmin())} {last.min():.2f} and {highest}"
 
 
 def alignment_curves(table: pd.DataFrame) -> Figure:
@@ -121,8 +140,18 @@ def alignment_curves(table: pd.DataFrame) -> Figure:
     grid.set(xscale="log", ylim=(0, 1.05), xlabel="samples k", ylabel="share of prompts")
     for axis, pair in zip(grid.axes.flat, table["pair"].unique(), strict=True):
         axis.set_xscale("log", base=2)
-        axis.set_title(textwrap.fill(pair, 30), fontsize=10)
+        axis.set_title(fitting(f"{pair}{_known(table[table['pair'] == pair])}", 3), fontsize=10)
     return grid.figure
+
+
+def _known(rows: pd.DataFrame) -> str:
+    """What curves of alignment show: whether the majority of the most samples is right more often than one sample."""
+    values = rows.set_index(["metric", "k"])["value"]
+    if ("pass@k", 1) not in values or "maj@k" not in values:
+        return ""
+    most, one = values["maj@k"].index.max(), values["pass@k", 1]
+    known = values["maj@k", most]
+    return f": maj@{most} {known:.2f} is {'above' if known > one else 'not above'} pass@1 {one:.2f}"
 
 
 def recovered_shares(table: pd.DataFrame) -> Figure:
@@ -149,7 +178,7 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
                 axis.plot(end, y, marker, color=colour, markersize=4)
         axis.annotate(f"{row.model}, {row.task}", (SHOWN[1] + 0.07, y), fontsize=7, va="center", annotation_clip=False)
     for verdict, marker in VERDICTS.items():
-        axis.plot([], [], marker, color="0.3", linestyle="", label=verdict)
+        axis.plot([], [], marker, color="0.3", linestyle="", label=CALLED.get(verdict, verdict))
     axis.axvline(THRESHOLD, color="black", linestyle="--", linewidth=1)
     axis.set(
         xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
@@ -158,7 +187,9 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
     counts = table["verdict"].value_counts()
-    axis.set_title(", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts))
+    axis.set_title(
+        ", ".join(f"{counts[verdict]} {CALLED.get(verdict, verdict)}" for verdict in VERDICTS if verdict in counts)
+    )
     figure.legend(loc="outside upper center", ncols=4)
     return figure
 
@@ -181,11 +212,26 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
     for axis, ((model, task), rows) in zip(axes.flat, pairs, strict=False):
         arms, of_arm = list(dict.fromkeys(rows["arm"])), rows.groupby("arm")["arm"]
         beside = of_arm.cumcount() / (of_arm.transform("size") - 1).clip(lower=1) - 0.5  # seeds in their order
-        axis.scatter(rows["arm"].map(arms.index) + 0.4 * beside, rows["accuracy"], color="#0173b2", alpha=0.8, s=25)
+        across, colours = rows["arm"].map(arms.index) + 0.4 * beside, palette(table)
+        for arm in arms:
+            these = rows["arm"] == arm
+            look = {"color": colours[arm], "marker": style(arm, arms)[0], "edgecolor": "0.2", "linewidth": 0.4}
+            axis.scatter(across[these], rows["accuracy"][these], s=28, **look)
         axis.set_xticks(range(len(arms)), [label(arm) for arm in arms], rotation=35, ha="right", rotation_mode="anchor")
         axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)
-        axis.set(title=f"{model}, {task}", xlabel="", ylabel="accuracy on held-out prompts", ylim=(-0.03, 1.03))
+        axis.set(xlabel="", ylabel="accuracy on held-out prompts", ylim=(-0.03, 1.03))
+        axis.set_title(fitting(f"{model}, {task}{_widest(rows)}", 5), fontsize=11)
     return figure
+
+
+def _widest(rows: pd.DataFrame) -> str:
+    """What points of seeds show: the arm whose seeds end farthest apart."""
+    ends = rows.groupby("arm")["accuracy"].agg(["min", "max", "size"])
+    ends = ends[ends["size"] > 1]
+    if ends.empty:
+        return ""
+    arm = (ends["max"] - ends["min"]).idxmax()
+    return f": seeds of {label(arm)} end from {ends['min'][arm]:.2f} to {ends['max'][arm]:.2f}"
 
 
 def completions(rows: pd.DataFrame) -> Figure:

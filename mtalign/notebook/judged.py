@@ -57,7 +57,7 @@ def claims(table: pd.DataFrame, *names: str) -> Outcomes:
         )
         where = f"{row.model}, {row.task}"
         if row.verdict in ("missing", "not testable"):
-            rule = "the whole interval of the share lies on that side of one half"
+            rule = "confirmed where the whole interval of the share lies on that side of one half, refuted on the other"
             found.append(Judged(statement, rule, "undecided", row.why, where, PAPER))
         else:
             found.append((above if holds else below)(row.recovered, THRESHOLD, statement, where, PAPER))
@@ -177,8 +177,8 @@ def mechanism(curves: pd.DataFrame, spread: pd.DataFrame, levels: dict[tuple[str
         levels: (model, task) -> alignment.
     """
     found = Outcomes()
-    first = curves.sort_values("step").groupby(["model", "task", "arm", "seed"], sort=False).first()
-    last = curves.sort_values("step").groupby(["model", "task", "arm", "seed"], sort=False).last()
+    each = curves.sort_values("step").groupby(["model", "task", "arm", "seed"])
+    first, last = each.first(), each.last()
     changes = {(row.model, row.task, row.arm): row for row in spread.itertuples()}
     for (model, task, arm), row in changes.items():
         where, weak = f"{model}, {task}, {label(arm)}", panel(levels[model, task]) == "weak"

@@ -53,6 +53,7 @@ PALETTE = {
 
 MARKERS = "osD^vP*X<>ph8d"  # of arms in the order of `LABELS`, and again: with the dashes no two arms are alike in grey
 DASHES = ["", (5, 1.5), (1.5, 1.2), (6, 1.5, 1.5, 1.5), (3, 1, 1, 1, 1, 1)]
+CALLED = {"inconclusive": "undecided", "not testable": "not applicable"}  # by readers
 VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D", "not testable": "."}  # markers
 
 

@@ -21,6 +21,7 @@ from mtalign.models.load import check_names
 from mtalign.notebook.alt_text import show_in_words
 from mtalign.notebook.examples import examples
 from mtalign.notebook.pages import PARAMETERS
+from mtalign.notebook.palette import CALLED, label
 from mtalign.records.store import Records
 from mtalign.records.tables import complete_arms, curves, frame, grouped
 from mtalign.subsets import LEAST_VISITS
@@ -58,7 +59,7 @@ class Session:
         """The finished runs: accuracy before and after, greedy accuracy, share of completions that show working."""
         table = frame(self.finished())
         columns = ["model", "task", "arm", "seed", "accuracy_before", "accuracy", "greedy", "thinking", "seconds"]
-        return table.reindex(columns=columns).round(3)
+        return readable(table.reindex(columns=columns).round(3))
 
     @property
     def chance(self) -> float:
@@ -178,6 +179,22 @@ def start(names: dict) -> Session:
         given.get("records") or os.environ.get("MTALIGN_RECORDS") or platformdirs.user_cache_path("mtalign") / "records"
     )
     return Session(runs, Records(folder), given.get("workers", 2))
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table to be read: arms, claims and verdicts by the names that pages and pictures give them.
+
+    >>> readable(pd.DataFrame({"arm": ["nsr"], "verdict": ["inconclusive"]})).iloc[0].tolist()
+    ['negatives only', 'undecided']
+    """
+    shown = table.copy()
+    names = {"arm": label, "other": label, "way": label, "claim": lambda c: label(CLAIMS[c].arm) if c in CLAIMS else c}
+    names |= dict.fromkeys(("verdict", "raw"), lambda verdict: CALLED.get(verdict, verdict))
+    for column in names.keys() & set(shown.columns):
+        shown[column] = shown[column].map(names[column])
+    if "arm" in shown.index.names:
+        shown = shown.rename(index=label, level="arm") if shown.index.nlevels > 1 else shown.rename(index=label)
+    return shown
 
 
 def versions() -> pd.DataFrame:

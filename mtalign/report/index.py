@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -31,6 +33,7 @@ from mtalign.config.paths import write_whole
 from mtalign.config.run import Run
 from mtalign.models.load import is_micro
 from mtalign.notebook import conclusions
+from mtalign.notebook.examples import examples
 from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
 from mtalign.notebook.pages import pages
@@ -80,6 +83,8 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "without_training": asked,
         "ways": [way for way in UNTRAINED if any(way in row for row in asked.values())],
         "levels": {pair: alignment(record) for pair, record in base.items()},
+        "examples": examples(base.values()),
+        "dial": dial(model for model, _ in grid.block({}).pairs),
         "named": {pair: share for pair, share in options.items() if share is not None},
         "chance": {task: load_task(task).chance for _, task in base},
         "micro": all(is_micro(model) for model, _ in grid.pairs),
@@ -104,6 +109,16 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "said": said,
         "word": word,
     }
+
+
+def dial(models: Iterable[str]) -> list[float]:
+    """The doses of models on a ladder, from none up; of one dose or none there is nothing to draw.
+
+    >>> dial(["dose-0.40", "dose-0.04", "micro-a"]), dial(["micro-a"])
+    ([0.04, 0.4], [])
+    """
+    found = {float(name.removeprefix("dose-")) for name in models if re.fullmatch(r"dose-\d\.\d+", name)}
+    return sorted(found) if len(found) > 1 else []
 
 
 def deviations_of(found: list[tuple[Run, dict]]) -> list[str]:

@@ -19,7 +19,7 @@ class Word:
 WORDS = {
     "holds": Word("holds", "\N{HEAVY CHECK MARK}", "holds", "recovers more than half of standard RL's gain"),
     "fails": Word("fails", "\N{MULTIPLICATION X}", "fails", "recovers less than half of standard RL's gain"),
-    "inconclusive": Word("inconclusive", "?", "inconclusive", "its interval contains one half"),
+    "inconclusive": Word("inconclusive", "?", "undecided", "its interval contains one half"),
     "not testable": Word("untested", "\N{EN DASH}", "not applicable", "nothing to recover, or no reward that differs"),
     "missing": Word("missing", "!", "missing", "a run has failed or is not there"),
 }

@@ -98,8 +98,32 @@ def test_without_runs_a_figure_says_so(draw):
 def test_points_of_seeds_stand_in_the_same_places_each_time_and_apart():
     rows = [("m", "t", arm, a, 0.5) for arm, a in [("base", 0.5), *(("random", a) for a in (0.4, 0.41, 0.41, 0.9))]]
     table = pd.DataFrame(rows, columns=["model", "task", "arm", "accuracy", "accuracy_before"])
-    first, second = (seeds_apart(table).axes[0].collections[0].get_offsets() for _ in range(2))
+    first, second = (
+        np.concatenate([c.get_offsets() for c in seeds_apart(table).axes[0].collections]) for _ in range(2)
+    )
     assert np.array_equal(first, second) and len({tuple(point) for point in first}) == 5
+
+
+def test_two_models_are_never_pooled_and_titles_state_where_the_arms_end():
+    rows = [{"model": m, "task": "t", "arm": arm, "seed": 0, "step": step, "accuracy": value + step / 10}
+            for m in ("one", "other") for arm, value in (("standard", 0.5), ("random", 0.1)) for step in (1, 2)]  # fmt: skip
+    figure = learning_curves(pd.DataFrame(rows), ["accuracy"])
+    titles = [" ".join(axis.get_title().split()) for axis in figure.axes]
+    ends = "accuracy ends between random reward 0.30 and standard RL 0.70"
+    assert titles == [f"one, t {ends}", f"other, t {ends}"]
+    assert figure.get_figwidth() <= 10
+    known = pd.DataFrame(
+        {"pair": "m, t", "k": [1, 4] * 2, "metric": ["pass@k"] * 2 + ["maj@k"] * 2, "value": [0.3, 0.9, 0.3, 0.6]}
+    )
+    assert "maj@4 0.60 is above pass@1 0.30" in alignment_curves(known).axes[0].get_title().replace("\n", " ")
+
+
+def test_a_seed_wears_the_colour_of_its_arm():
+    table = pd.DataFrame(
+        {"model": "m", "task": "t", "arm": ["standard", "random"], "accuracy": 0.5, "accuracy_before": 0.1}
+    )
+    faces = [c.get_facecolor()[0][:3] for c in seeds_apart(table).axes[0].collections]
+    assert np.allclose(faces, [PALETTE["standard"], PALETTE["random"]])
 
 
 def test_take_off_has_a_panel_for_each_level_with_the_theory_beside_the_runs():
