@@ -54,7 +54,7 @@ def test_outcomes_travel_in_the_notebook_and_stand_beside_the_prediction(tmp_pat
     assert outcomes(rows) == [row["outcome"] for row in judged_in(tmp_path / "n.ipynb")] == ["refuted", "confirmed"]
     body = str(notebook_body(tmp_path / "n.ipynb")[0])
     beside = body.index("1 confirmed, 1 refuted, 0 undecided")
-    assert body.index("It is.") < beside < body.index("it is large")
+    assert body.index("It is.") < beside < body.index("It is large")
 
 
 def test_a_pair_that_its_notebook_judged_is_listed_once():

@@ -161,6 +161,15 @@ def test_the_index_tells_the_story_and_shows_the_hole(site, browser):
     page.close()
 
 
+def test_the_index_shows_an_example_of_each_task_and_model_text_in_it_is_inert(site, browser):
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.goto((site / "index.html").as_uri())
+    section = page.locator("section[aria-labelledby=tasks]")
+    assert section.locator("tbody tr").count() == 2 and section.locator("script, iframe").count() == 0
+    assert "Wrong" in section.inner_text() and "document.title" in section.inner_text()
+    page.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(site, browser, name):
     page = browser.new_page()

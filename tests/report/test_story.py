@@ -11,7 +11,7 @@ from mtalign.config.grid import load_grid
 from mtalign.notebook import conclusions
 from mtalign.notebook.session import Session
 from mtalign.records.store import Records
-from mtalign.report.index import ladder, paired, verdict_tables
+from mtalign.report.index import dial, ladder, paired, verdict_tables
 from mtalign.report.site import make_report
 from mtalign.tasks.registry import load_task
 
@@ -58,6 +58,15 @@ def test_a_released_arm_that_is_better_is_named(study):
     (row,) = paired(*study)
     assert row["better"] == "random_gated" and row["stem"] == "12_paired_arms.random"
     assert row["difference"].value == pytest.approx(-0.3, abs=0.02)
+
+
+def test_a_ladder_shows_what_a_dose_is_in_a_sentence_and_a_picture():
+    from mtalign.report import html
+
+    doses = dial(["dose-0.40", "dose-0.04"])
+    macro = html.templates().get_template("parts.html").make_module({"words": {}}).dial
+    assert doses == [0.04, 0.4] and dial(["dose-0.40"]) == []
+    assert "4 of 100, 40 of 100" in macro(doses) and 'width="120.0"' in macro(doses) and "show working" in macro(doses)
 
 
 def test_two_pairs_are_too_few_for_a_dose_response(study):
