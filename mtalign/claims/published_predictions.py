@@ -27,6 +27,11 @@ MEASURE = "chance-corrected pass@1"  # what a base accuracy is
 FEWEST = 5  # cells on either side of a threshold
 SMALL = 0.02  # of a Brier score: what a prediction gains at least that is of any use
 SURE = 0.05
+WORDS = {
+    "majority_vote": "majority vote", "one_shot": "one example", "k_shot": "few examples", "format": "a format reward",
+    "random": "a random reward", "incorrect": "an incorrect reward", "nsr": "negatives only", "psr": "positives only",
+}  # fmt: skip
+LOW_BASE = 0.25  # of the first look
 
 
 def threshold(method: str) -> float:
@@ -34,12 +39,25 @@ def threshold(method: str) -> float:
     return thresholds.load()["measures"][MEASURE][CLAIM[method]]["flip"]
 
 
+def summary(cells: pd.DataFrame) -> pd.DataFrame:
+    """For each method what there is: cells, papers, models and their sizes in billions, the median base and share, how often
+    more than half is recovered, and the median share where the base is below and above `LOW_BASE`, as the first look had it."""
+    rows = []
+    for method, own in cells.groupby("method", sort=False):
+        row = {"method": method, "cells": len(own), "papers": own["paper"].nunique(), "models": own["model"].nunique()}
+        row |= {"smallest": own["billions"].min(), "largest": own["billions"].max(), "base": own["base"].median()}
+        row |= {"share": own["share"].median(), "holds": own["holds"].mean()}
+        low = own["base"] < LOW_BASE
+        rows.append(row | {"share below": own["share"][low].median(), "share above": own["share"][~low].median()})
+    return pd.DataFrame(rows)
+
+
 def orders(cells: pd.DataFrame) -> pd.DataFrame:
     """For each method how alignment orders what it recovers: within a model over tasks, within a task over models.
 
     Returns:
         Columns method, compared (`tasks of a model` or `models on a task`), concordance (an `Estimate`; 0.5 is guessing),
-        p_value (shares permuted), pairs, cells, papers; and `base_accuracy`, the concordance of the uncorrected accuracy.
+        p_value and p_opposite (shares permuted), pairs, cells, papers; and `base_accuracy`, the concordance of the uncorrected accuracy.
     """
     rows = []
     for method, own in cells.groupby("method", sort=False):
@@ -47,6 +65,7 @@ def orders(cells: pd.DataFrame) -> pd.DataFrame:
             found, plain = ordered(own, within=within), ordered(own, "base", within)
             if found:
                 row = {"method": method, "compared": words, "concordance": found.concordance, "p_value": found.p_value}
+                row |= {"p_opposite": found.p_opposite}
                 row |= {"pairs": found.pairs, "cells": found.cells, "papers": found.papers}
                 rows.append(row | {"base_accuracy": plain.concordance if plain else None})
     return pd.DataFrame(rows)
@@ -120,14 +139,15 @@ def sides(cells: pd.DataFrame) -> pd.DataFrame:
 
 def judge_order(method: str, found: Ordered) -> Judged:
     """That a method recovers more where the model is better aligned, tasks of one model in one paper compared."""
-    name = method.replace("_", " ")
-    statement = f"Of two tasks of a model in one paper, {name} recovers more on the better aligned one"
-    because = f"it does in {found.concordance} of {found.pairs} pairs, p {found.p_value:.3f}, {found.papers} papers"
+    statement = (
+        f"Of two tasks of a model in one paper, {WORDS.get(method, method)} recovers more on the better aligned one"
+    )
+    because = f"it does in a share of {found.concordance}; pairs: {found.pairs}, papers: {found.papers}, p {found.p_value:.3f}"
     if found.papers >= FEW_PAPERS:
         judged = above(found.concordance, 0.5, statement, source=PAPER)
         return Judged(statement, judged.rule, judged.outcome, because, source=PAPER)
-    rule = f"fewer than {FEW_PAPERS} papers: shares permuted within a model, p at most {SURE:g} confirms, at least {1 - SURE:g} refutes"
-    outcome = "confirmed" if found.p_value <= SURE else "refuted" if found.p_value >= 1 - SURE else "undecided"
+    rule = f"fewer than {FEW_PAPERS} papers: shares permuted within a model, p at most {SURE:g} confirms; for the opposite order refutes"
+    outcome = "confirmed" if found.p_value <= SURE else "refuted" if found.p_opposite <= SURE else "undecided"
     return Judged(statement, rule, outcome, because, source=PAPER)
 
 
@@ -143,7 +163,7 @@ def judge_useless(better: Estimate) -> Judged:
 
 def judge_threshold(row: dict) -> Judged:
     """Ours: that a method holds less often below the micro study's threshold than above."""
-    statement = f"{row['method'].replace('_', ' ')} holds less often below the micro study's threshold than above"
+    statement = f"{WORDS.get(row['method'], row['method']).capitalize()} holds less often below the micro study's threshold than above"
     counts = f"{row['cells_below']} cells below {row['threshold']:.3f}, {row['cells_above']} above"
     if row["difference"] is None:
         return Judged(statement, f"at least {FEWEST} cells on each side", "undecided", f"there are {counts}")

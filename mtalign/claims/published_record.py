@@ -134,7 +134,7 @@ def clustered(table: pd.DataFrame, values: str, of: str | None = None) -> Estima
 
     >>> own = pd.DataFrame({"paper": list("abcdef"), "model": "m", "holds": [1, 0, 1, 0, 1, 0]})
     >>> str(clustered(own, "holds")), str(clustered(own[:4], "holds"))
-    ('0.50 [0.17, 0.83]', '0.50 [nan, nan]')
+    ('0.50 [0.17, 0.83]', '0.50, no interval')
     """
     return _estimate(*_mean(table, values, of), table)
 
@@ -172,12 +172,13 @@ class Ordered:
 
     Attributes:
         concordance: with the interval of drawn papers and groups; ties count one half, guessing gives 0.5.
-        p_value: one-sided, of as much by chance: shares permuted within each group.
+        p_value, p_opposite: one-sided, of as much and of as little by chance: shares permuted within each group.
         pairs, cells, papers: what it rests on.
     """
 
     concordance: Estimate
     p_value: float
+    p_opposite: float
     pairs: int
     cells: int
     papers: int
@@ -211,9 +212,10 @@ def ordered(
         return None
     groups = pd.DataFrame(rows)
     value, draws = _ratio(groups, "agree", "pairs")
-    chance = float((1 + (permuted >= groups["agree"].sum()).sum()) / (1 + DRAWS))
+    agreed = groups["agree"].sum()
+    more, less = (float((1 + by_chance.sum()) / (1 + DRAWS)) for by_chance in (permuted >= agreed, permuted <= agreed))
     counts = int(groups["pairs"].sum()), int(groups["cells"].sum()), groups["paper"].nunique()
-    return Ordered(_estimate(value, draws, groups), chance, *counts)
+    return Ordered(_estimate(value, draws, groups), more, less, *counts)
 
 
 def _agree(x: NDArray, y: NDArray, first: NDArray, second: NDArray) -> NDArray:

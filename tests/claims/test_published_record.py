@@ -16,7 +16,7 @@ def rows(share_of, papers=6, method="majority_vote", tasks=("MATH500", "AMC", "G
     """A row for each paper and task, on bases from low to high; `share_of(paper, base)` of a gain of 40 is recovered."""
     found = []
     for paper in range(papers):
-        for task, base in zip(tasks, BASES, strict=True):
+        for task, base in zip(tasks, BASES, strict=False):
             row = {"paper": f"paper {paper}", "model": "Qwen-7B", "task": task, "method": method, "kind": "primary"}
             row |= {"base_accuracy": base, "after_accuracy": base + 40 * share_of(paper, base)}
             row |= {"ground_truth_after_accuracy": base + 40, "ground_truth_on_test_labels": None}
@@ -99,7 +99,7 @@ def test_predictions_are_confirmed_by_what_they_say_and_refuted_by_its_opposite(
     assert outcome(ordered, "Of two tasks") == "confirmed" and outcome(flat, "Of two tasks") == "undecided"
     assert outcome(ordered, "Alignment does not order") == "refuted"
     assert outcome(ordered, "In the published record") == "refuted"
-    assert outcome(ordered, "majority vote holds less often") == "confirmed"
+    assert outcome(ordered, "Majority vote holds less often") == "confirmed"
     assert outcome(published_predictions.judged(cells(lambda p, b: -b / 50)), "Of two tasks") == "refuted"
 
 
@@ -108,11 +108,16 @@ def test_with_few_papers_only_an_order_that_permutations_hardly_give_counts():
     three = published_predictions.judged(cells(noise, papers=1, method="random"))
     assert outcome(one, "Of two tasks") == "confirmed" and "fewer than 5 papers" in one[0].rule
     assert outcome(three, "Of two tasks") == "undecided"
+    against = published_predictions.judged(cells(lambda p, b: -b / 50, papers=1, method="random"))
+    single = published_predictions.judged(
+        cells(lambda p, b: -b / 50, papers=1, method="random", tasks=("AMC", "MATH500"))
+    )
+    assert outcome(against, "Of two tasks") == "refuted" and outcome(single, "Of two tasks") == "undecided"
 
 
 def test_too_few_cells_below_the_threshold_leave_its_prediction_undecided():
     few = cells(rising).query("base > 0.05")
-    assert outcome(published_predictions.judged(few), "majority vote holds less often") == "undecided"
+    assert outcome(published_predictions.judged(few), "Majority vote holds less often") == "undecided"
 
 
 def test_a_forecast_is_scored_where_diagnose_makes_one_and_counted_where_it_does_not():
