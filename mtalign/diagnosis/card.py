@@ -30,6 +30,8 @@ class Card:
         scored_by, notes: of a log: whose verdicts count, and what is missing or was assumed.
         settings: temperature, style and seed, where samples were drawn here.
         stopped: why sampling stopped; "" for a log.
+        labels: how many labelled examples until the majority vote takes off, for each warm-up of this pair that was measured
+            (`label_needs.of_pair`).
     """
 
     model: str
@@ -48,6 +50,7 @@ class Card:
     notes: tuple[str, ...] = ()
     settings: dict = field(default_factory=dict)
     stopped: str = ""
+    labels: tuple[dict, ...] = ()
 
     @property
     def level(self) -> dict[str, float]:

@@ -34,11 +34,21 @@ def in_words(found: Card) -> str:
     ]
     for f in found.expected:
         lines.append(f"  {f.statement:66} {f.verdict:15} {probability(f):9} {where(f)}")
+    if found.labels:
+        lines += [
+            "",
+            "Labelled examples until majority vote is expected to take off",
+            *(f"  {labels(r)}" for r in found.labels),
+        ]
     lines += ["", f"P(holds): {HOW_SURE} Rests on {found.rests_on}."]
     return "\n".join(lines)
 
 
-HOW_SURE = "alignment lies above the flip, both uncertain, trusted as often as the flip was right on pairs it was not made from."
+def labels(row: dict) -> str:
+    """What a card says of the labels that one warm-up needs, in a line."""
+    of = f"half of the runs take off at an alignment of {row['x50']:.2f}, {row['x50_of']}"
+    rests = f"{row['checkpoints']} warm-ups, {row['seeds']} seed{'s' * (row['seeds'] != 1)} of a dose"
+    return f"{row['said']} right answers among the {row['documents']} documents of a warm-up ({of}; {rests})"
 
 
 def estimate(ends: dict[str, float]) -> str:
