@@ -3,7 +3,7 @@
 A warm-up buys alignment with labels: documents with the right answer (`models.warm_up`). Its *warm-up curve*, labels against alignment,
 crosses the alignment at which half of the majority votes take off (x50); where it does is the number of labels that is needed.
 Both are uncertain: alignment over prompts and warm-up seeds, x50 by its profile interval. x50 is that of the same runs where
-majority votes have finished, and else the micro study's, which for a pretrained model is an extrapolation.
+their majority votes settle it, and else the micro study's, which for a pretrained model is an extrapolation.
 """
 
 from __future__ import annotations
@@ -133,14 +133,15 @@ def curve(table: pd.DataFrame) -> tuple[NDArray, NDArray, NDArray]:
 
 
 def threshold(outcomes: pd.DataFrame, names: Iterable[str], task: str) -> tuple[Estimate, str]:
-    """x50 of the majority vote over these checkpoints, where it lies within what they measure; else the micro study's.
+    """x50 of the majority vote over these checkpoints, where its whole interval lies within what they measure; else the
+    micro study's.
 
     Args:
         outcomes: as `decide.outcomes` gives them.
     """
     own = outcomes[outcomes["model"].isin(list(names))]
     found = decide.threshold(own, task, ARM) if len(own) else None
-    if found and np.isfinite(found.x50):
+    if found and np.isfinite([found.x50, found.low, found.high]).all():
         return Estimate(found.x50, found.low, found.high), OWN
     known = json.loads(decide.REGISTERED.read_text(encoding="utf-8"))
     return Estimate(known["x50"], known["low"], known["high"]), MICRO
@@ -204,7 +205,11 @@ def missing(found: list[Needed], outcomes: pd.DataFrame) -> list[str]:
     for each in found:
         if each.x50_of == MICRO:
             runs = outcomes[(outcomes["task"] == each.task) & (outcomes["arm"] == ARM)]["runs"].sum()
-            why = "no majority vote has finished" if not runs else "x50 lies outside of what these runs measure"
+            why = (
+                "no majority vote has finished"
+                if not runs
+                else "the interval of x50 reaches beyond what these runs measure"
+            )
             lines.append(f"{each.task}: {why}; x50 is that of {MICRO}.")
         if each.seeds < 2:
             lines.append(f"{each.task}: one warm-up seed; how much warm-ups of one dose differ is not in the interval.")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from mtalign.claims import thresholds
 from mtalign.claims.verdicts import panel
 from mtalign.config.errors import ConfigError
+from mtalign.diagnosis import in_print
 from mtalign.diagnosis.forecast import Forecast, forecasts
 from mtalign.diagnosis.samples import Log, Sampled, decisive, measure
 
@@ -64,7 +65,7 @@ class Card:
 
     def as_dict(self) -> dict:
         """The card as JSON has it: `schemas/diagnose.json` describes it."""
-        return {**asdict(self), "next_step": next_step(self)}
+        return {**asdict(self), "next_step": next_step(self), "published": in_print.load()}
 
 
 def card(

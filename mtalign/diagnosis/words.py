@@ -5,6 +5,7 @@ from __future__ import annotations
 from mtalign.claims.verdicts import STRONG
 from mtalign.diagnosis.card import Card, next_step
 from mtalign.diagnosis.forecast import Forecast
+from mtalign.diagnosis.in_print import said
 
 HOW_SURE = "alignment lies above the flip, both uncertain, trusted as often as the flip was right on pairs it was not made from."
 
@@ -34,13 +35,15 @@ def in_words(found: Card) -> str:
     ]
     for f in found.expected:
         lines.append(f"  {f.statement:66} {f.verdict:15} {probability(f):9} {where(f)}")
+        if printed := said(f.claim):
+            lines.append(f"  {'':92} {printed}")
     if found.labels:
         lines += [
             "",
             "Labelled examples until majority vote is expected to take off",
             *(f"  {labels(r)}" for r in found.labels),
         ]
-    lines += ["", f"P(holds): {HOW_SURE} Rests on {found.rests_on}."]
+    lines += ["", f"P(holds): {HOW_SURE} Rests on {found.rests_on}. Papers print what worked."]
     return "\n".join(lines)
 
 

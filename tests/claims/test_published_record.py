@@ -6,7 +6,7 @@ import pytest
 
 from mtalign.claims import published_predictions, published_record
 from mtalign.config.errors import ConfigError
-from mtalign.diagnosis import published_forecasts
+from mtalign.diagnosis import in_print, published_forecasts
 from mtalign.stats import Estimate
 
 BASES = (2.0, 3.0, 10.0, 30.0, 50.0)
@@ -130,6 +130,15 @@ def test_a_forecast_is_scored_where_diagnose_makes_one_and_counted_where_it_does
     assert published_forecasts.scores(wrong)["brier"].iloc[0] > 0.25
     assert {j.outcome for j in published_forecasts.judged(wrong)} == {"refuted"}
     assert "unknown" in set(published_forecasts.scored(cells(rising, method="format"))["verdict"])
+
+
+def test_counts_in_print_are_those_of_the_file_and_stand_beside_each_forecast():
+    assert "in print it held in" in in_print.said("one_example") and not in_print.said("nothing")
+    made = in_print.compute(cells(lambda p, b: float(b > 5), papers=2))
+    assert made == {"majority_vote": {"cells": 10, "held": 6, "papers": 2, "smallest": 7.0, "largest": 7.0}}
+    if published_record.available():
+        found = in_print.compute(published_record.cells(published_record.read()))
+        assert found == in_print.load(), "run: python -m mtalign.diagnosis.in_print"
 
 
 def test_a_choice_of_the_analysis_made_otherwise_is_shown():
