@@ -1,5 +1,7 @@
 """The published record, on made-up numbers whose answer is known: orders, papers left out, thresholds, forecasts, rules."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -139,6 +141,21 @@ def test_counts_in_print_are_those_of_the_file_and_stand_beside_each_forecast():
     if published_record.available():
         found = in_print.compute(published_record.cells(published_record.read()))
         assert found == in_print.load(), "run: python -m mtalign.diagnosis.in_print"
+
+
+@pytest.mark.skipif("MTALIGN_DATA" not in os.environ, reason="needs MTALIGN_DATA")
+def test_the_first_looks_medians_are_found_again_in_the_rows_that_count():
+    table = published_record.read()
+    kept = table[published_record.excluded(table) == ""]
+    base, truth = kept["base_accuracy"], kept["ground_truth_after_accuracy"]
+    share = (kept["after_accuracy"] - base) / (truth - base)
+    found = {}
+    for method in ("majority_vote", "entropy", "confidence", "random", "incorrect"):
+        own = share[kept["method"] == method]
+        found[method] = [len(own), *(round(float(s.median()), 2) for s in (own, own[base < 25], own[base >= 25]))]
+    assert found["majority_vote"] == [102, 0.85, 0.94, 0.77] and found["random"] == [6, 0.52, 0.21, 0.55]
+    assert found["incorrect"] == [6, 0.42, -0.04, 0.61]
+    assert (found["entropy"][1], found["confidence"][1]) == (0.82, 0.71)  # as the README of the data states them
 
 
 def test_a_choice_of_the_analysis_made_otherwise_is_shown():

@@ -84,7 +84,9 @@ def test_published_data_are_read_to_the_end(monkeypatch, capsys):
 
 def test_no_executed_notebook_names_a_path_of_the_machine_it_ran_on():
     reports = Path(__file__).parents[2] / "reports"
-    executed = [p for p in reports.glob("*/[!.]*.ipynb") if p.parent.name in ("study", "small", "alignment", "published")]
+    executed = [
+        p for p in reports.glob("*/[!.]*.ipynb") if p.parent.name in ("study", "small", "alignment", "published")
+    ]
     assert not [p.name for p in executed if any(word in p.read_text() for word in ("site-packages", "/tmp/", "/home/"))]
 
 
