@@ -42,9 +42,7 @@ def beside_ours(cells: pd.DataFrame) -> Figure:
     for axis, method in zip(axes.flat, methods, strict=False):
         own = cells[cells["method"] == method]
         level, share = measured.points(CLAIM[method], MEASURE)
-        axis.plot(
-            np.clip(level, 0, 1), np.clip(share, *SHOWN), "s", color="C1", alpha=0.7, markersize=5, label="85 thousand"
-        )
+        axis.plot(np.clip(level, 0, 1), np.clip(share, *SHOWN), "s", color="C1", alpha=0.7, markersize=5, label="_ours")
         shown = axis.scatter(
             own["alignment"].clip(0, 1), own["share"], c=own["billions"], cmap="viridis_r", norm=LogNorm(*SIZES), s=22
         )

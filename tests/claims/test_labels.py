@@ -11,6 +11,7 @@ import pytest
 
 from mtalign.claims import decide, label_costs, labels
 from mtalign.cli.lists import schema
+from mtalign.config import paths
 from mtalign.config.errors import ConfigError
 from mtalign.config.run import Run
 from mtalign.config.warm_up import WarmUp
@@ -201,3 +202,12 @@ def test_what_the_package_ships_is_read_as_it_was_written(made, tmp_path, monkey
     assert labels.shipped() == tuple(found)
     json.loads(labels.FILE.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     labels.shipped.cache_clear()
+
+
+def test_what_the_package_ships_is_that_of_the_records_of_this_checkout():
+    study = paths.PACKAGE.parent / "reports" / "decide"
+    if not labels.FILE.is_file() or not list(study.glob("*.grid.yaml")):
+        pytest.skip("nothing is shipped yet, or no checkout with reports/decide")
+    pytest.importorskip("reasoning_gym")
+    found, shipped = labels.compute(study), labels.shipped()
+    assert list(map(str, found)) == list(map(str, shipped)), "run: python -m mtalign.claims.labels reports/decide"

@@ -175,3 +175,15 @@ def test_a_file_with_a_hole_is_one_line(tmp_path, monkeypatch, capsys):
     assert not published_record.available() and capsys.readouterr().out.count("\n") == 1
     with pytest.raises(ConfigError, match=r"published_outcomes\.csv: cannot be read"):
         published_record.read()
+
+
+def test_the_picture_has_a_panel_for_each_signal_and_our_pairs_beside_published_ones():
+    from mtalign.notebook.published_figures import beside_ours
+
+    both = pd.concat([cells(rising), cells(noise, method="format"), cells(rising, papers=1, task="MathVista")])
+    figure = beside_ours(both)
+    majority, formats = figure.axes[:2]
+    assert majority.get_title().startswith("majority vote: ") and "of 30 above" in majority.get_title()
+    assert len(majority.collections[0].get_offsets()) == 30  # MathVista's chance is unknown
+    assert len(majority.lines[0].get_xdata()) > 10 and len(formats.lines[0].get_xdata()) == 0  # ours: no format reward
+    assert "no finished runs" in str([t.get_text() for t in beside_ours(both[:0]).axes[0].texts])
