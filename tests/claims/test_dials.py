@@ -1,5 +1,7 @@
 """The cheaper dials: tasks of one generator are one axis, and their files ask what the deciding experiment asks."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
@@ -75,3 +77,18 @@ def test_as_many_examples_are_shown_as_asked_for_or_the_run_says_that_it_cannot(
     assert demonstrations(task(100, length=500), 2) == DEMONSTRATIONS[:2]
     with pytest.raises(RuntimeError, match="shots: own can show at most 3"):
         demonstrations(task(100, length=500), 8)
+
+
+@pytest.mark.parametrize("shots", [0, 1, 8])
+def test_training_and_evaluation_show_as_many_examples_as_the_run_says(monkeypatch, shots):
+    from mtalign.generation import evaluate
+    from mtalign.runs import execute
+    from mtalign.training.dataset import asked
+
+    run = Run("m", "calculation-1", style="direct", shots=shots)
+    (row,) = asked(run, SimpleNamespace(chat_template=None), [{"prompt": "1 + 1 = ?"}])
+    assert row["prompt"].count("Question: ") == shots + 1
+    seen = []
+    monkeypatch.setattr(evaluate, "evaluate", lambda *args, **given: seen.append(len(given["shown"])))
+    execute._evaluate(run, None, None, [], 0)
+    assert seen == [shots]
