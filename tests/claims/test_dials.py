@@ -9,6 +9,7 @@ from mtalign.claims import decide, dials
 from mtalign.config import paths
 from mtalign.config.grid import load_grid
 from mtalign.config.run import Run
+from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.notebook.pages import check_notebooks
 from mtalign.records.store import Records
 from mtalign.tasks.base import Example, Task
@@ -59,6 +60,10 @@ def test_the_exploratory_files_differ_from_the_deciding_one_in_their_dial_alone(
     check_notebooks(grid, name)
     blocks = {key: block.fixed for key, block in grid.blocks.items()}
     assert set(deciding.blocks).isdisjoint(blocks)
+    warmed = [
+        parse(run.model) for each in (grid, deciding.blocks["primary"]) for run in each.runs if is_warm_up(run.model)
+    ]
+    assert len({(w.documents, w.learning_rate, w.batch) for w in warmed}) == 1
     if name == "decide_gemma":
         assert {task for _, task in grid.pairs} == {task for _, task in deciding.pairs}
     else:
