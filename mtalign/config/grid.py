@@ -31,6 +31,7 @@ class Block:
     arms: list[str]
     seeds: list[int]
     runs: list[Run]  # with those they need, each after what it needs
+    fixed: dict = field(default_factory=dict)  # what the block has instead of the file's values
 
 
 @dataclass(frozen=True)
@@ -166,13 +167,16 @@ def _resources(path: Path, content: dict, trained: list[Run]) -> Resources:
 
 def _block(path: Path, where: str, axes, fixed: dict, own: dict) -> Block:
     kinds = {"model": str, "task": str, "arm": str, "seed": int}
-    axes = _mapping(path, where, axes, {*kinds, "title", "warm_up"})
+    axes = _mapping(path, where, axes, {*kinds, "title", "warm_up", "fixed"})
+    its_own = _mapping(path, f"{where}.fixed", axes.get("fixed") or {}, None)
+    if wrong := set(its_own) & AXES:
+        raise ConfigError(f"{path}: {where}.fixed: {min(wrong)}: belongs in {where}")
     _check_lists(path, where, axes, kinds)
     pairs = [(model, task) for model in axes["model"] for task in axes["task"]]
     if "warm_up" in axes:
         pairs = _warmed(path, f"{where}.warm_up", axes["warm_up"], pairs)
-    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed, own)
-    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs)
+    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed | its_own, own)
+    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs, its_own)
 
 
 def _check_lists(path: Path, where: str, axes: dict, kinds: dict[str, type]) -> None:
