@@ -127,7 +127,9 @@ def notebook_body(executed: Path) -> tuple[Markup, list[tuple[str, str]]]:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "text/html" in data:
-                data["text/html"] = SCOPED_STYLE.sub("", data["text/html"])
+                data["text/html"] = SCOPED_STYLE.sub("", data["text/html"]).replace(
+                    "<th></th>", "<td></td>"
+                )  # a corner
             if "image/png" in data:
                 number += 1
                 caption = first_sentence(before)

@@ -68,7 +68,7 @@ def site(tmp_path_factory):
         records.write(run, {"status": "failed", "reason": HOSTILE} if failed else synthetic(run))
     data = {
         "text/markdown": f"- {HOSTILE}\n\n[link](javascript:alert(1))",
-        "text/html": f"<table><tr><td>{HOSTILE}</td></tr></table>",
+        "text/html": f"<table><tr><th></th><th>a</th></tr><tr><th>0</th><td>{HOSTILE}</td></tr></table>",
     }
     outputs = [nbformat.v4.new_output("display_data", {kind: text}) for kind, text in data.items()]
     outputs.append(nbformat.v4.new_output("stream", text=HOSTILE))
