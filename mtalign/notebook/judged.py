@@ -230,11 +230,14 @@ def decided(table: pd.DataFrame) -> Outcomes:
     """Notebook 15: does the threshold transfer, from `decide.thresholds`."""
     words = {"transfers": "confirmed", "does not transfer": "refuted", "undecided": "undecided"}
     rule = "confirmed where the whole interval lies within a factor 2, refuted where it lies farther away"
-    return Outcomes(
-        Judged("The majority vote takes off where it does in the micro study", rule, words[r.outcome],
-               f"half take off from {r.x50:.2f} [{r.low:.2f}, {r.high:.2f}] on, registered {r.registered:.2f}", r.task)
-        for r in table.itertuples()
-    )  # fmt: skip
+    statement = "The majority vote takes off where it does in the micro study"
+    found = Outcomes()
+    for r in table.itertuples():
+        known = np.isfinite([r.x50, r.low, r.high]).all()
+        at = f"{r.x50:.2f} [{r.low:.2f}, {r.high:.2f}]" if known else "an alignment that is not settled"
+        because = f"half take off from {at} on, registered is {r.registered:.2f}"
+        found.append(Judged(statement, rule, words[r.outcome], because, r.task))
+    return found
 
 
 def together(*parts: Outcomes) -> Outcomes:

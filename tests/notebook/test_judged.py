@@ -133,3 +133,17 @@ def test_a_published_rank_and_a_contaminated_task_are_judged():
     stability = {"places": pd.DataFrame({"index": [7]}), "first": {7: 0.6}}
     none = pd.DataFrame(columns=["panel", "paper", "corrected"])
     assert outcomes(published.judged(none, stability)) == ["refuted"]
+
+
+def test_the_registered_threshold_and_the_map_use_the_same_three_words():
+    rows = [
+        ("a", "transfers", 0.1, 0.08, 0.2),
+        ("b", "does not transfer", 0.6, 0.5, 0.7),
+        ("c", "undecided", -INF, -INF, 0.4),
+    ]
+    table = pd.DataFrame(rows, columns=["task", "outcome", "x50", "low", "high"]).assign(registered=0.13)
+    found = judged.decided(table)
+    assert outcomes(found) == ["confirmed", "refuted", "undecided"] and "inf" not in found[2].line()
+    mapped = pd.DataFrame({"words": ["x", "y", "z"], "outcome": ["right", "wrong", "undecided"]})
+    assert outcomes(judged.of_the_map(mapped)) == ["confirmed", "refuted", "undecided"]
+    assert "1 confirmed, 1 refuted, 1 undecided" in judged.in_short(judged.of_the_map(mapped)).data
