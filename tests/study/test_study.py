@@ -55,14 +55,23 @@ def test_the_pages_ask_nothing_of_the_network_and_show_no_machine_path(finished)
             assert 'src="http' not in text and "@import" not in text, page
 
 
-def test_executed_notebooks_have_no_error_and_end_in_a_verdict(finished):
+def test_executed_notebooks_have_no_error_open_with_a_verdict_and_judge_their_predictions(finished):
     out, _ = finished
     for path in out.glob("*.ipynb"):
         cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
         assert all(output["output_type"] != "error" for c in cells for output in c["outputs"])
-        said = "".join("".join(o.get("data", {}).get("text/markdown", "")) for o in cells[-1]["outputs"])
-        assert any(word in said for word in ("holds", "fails", "inconclusive", "strong", "weak")), path
-        assert "[" in said, "the verdict has an interval"
+        told = {
+            c["id"]: "".join("".join(o.get("data", {}).get("text/markdown", "")) for o in c["outputs"]) for c in cells
+        }
+        verdict, judged = (
+            next(said for at, said in told.items() if at.endswith(end)) for end in ("-verdict-code", "-judged-code")
+        )
+        assert any(word in verdict for word in ("suffice", "hold", "fail", "undecided", "judged", "strong", "weak")), (
+            path
+        )
+        assert any(outcome in judged for outcome in ("confirmed", "refuted", "undecided")), path
+        assert path.stem.startswith("10") or "[" in judged, "the outcome has an interval"
+    assert "**What came of it**" not in (page := (out / "predictions.html").read_text()) and "confirmed" in page
 
 
 def test_a_rerun_trains_nothing_and_says_so(finished):
