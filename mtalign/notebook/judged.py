@@ -136,7 +136,7 @@ def random_reward(table: pd.DataFrame) -> Outcomes:
         because = (
             f"the change of the mean is {row.change}, the spread {row.sd:.3f} against {floor:.3f} without training"
         )
-        rule = "refuted where the interval of the mean's change excludes 0, or the spread is at most twice that of no training"
+        rule = "refuted where the interval of the mean's change excludes 0, or the spread is at most twice that of no training (the factor: written after the run)"
         found.append(Judged("Drift: the mean stays and seeds spread", rule, outcome, because, where))
     return found
 
