@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtalign.report.manifest import wrong_files, write_manifests
+from mtalign.report.manifest import write_manifests, wrong_files
 
 GUIDE = Path(__file__).parents[2] / "docs" / "trust.md"
 pytestmark = [
