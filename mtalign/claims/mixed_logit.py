@@ -177,4 +177,9 @@ def _end(at: Callable[[float], float], inner: float, least: float, side: int, st
         outer = inner + side * step
         if abs(outer) > 1e4:
             return side * np.inf
-    return float(brentq(lambda z: at(z) - least, inner, outer, xtol=1e-3)) if at(inner) > least else float(inner)
+    if at(inner) <= least:
+        return float(inner)
+    try:
+        return float(brentq(lambda z: at(z) - least, inner, outer, xtol=1e-3))
+    except ValueError:  # a search begins where the last one ended: at an end that only just reaches it, it may now not
+        return float(inner)

@@ -54,7 +54,7 @@ def extract(completion: str, kind: str = "exact") -> str | None:
     | a `<think>` that is not closed | as in the thinking | the answer was not reached |
     | several boxes, or several lines `####` | the last; of nested boxes the inmost | as of `<answer>` |
     | several `[[..]]` | the first | KOR-Bench's published rule |
-    | a box with words around it in the `<answer>` | the box if they say no more than `so` | else `not \boxed{4}` were 4 |
+    | a box with more around it in the `<answer>` | the box if that says no more than `so`; else all | `not \boxed{4}` and `-\boxed{4}` are not 4 |
     | an `<answer>` or box that is empty, or not closed | nothing; an earlier complete box | no text, no answer |
 
     The kinds `exact` and `choice` know `<answer>` only. For `math` the other forms are, in this order, `\boxed{..}` (also
@@ -91,15 +91,20 @@ def _tagged(text: str) -> str | None:
 
 
 def _marked_within(tagged: str, marked: Callable[[str], str | None]) -> str:
-    """The box or brackets in an `<answer>`; all of it where other words than `AROUND` stand there too."""
+    """The box or brackets in an `<answer>` where nothing but `AROUND` and marks of text stands by them; else all, unframed.
+
+    So `-\\boxed{4}` is -4, and `x = \\boxed{4}` says that x is 4.
+    """
     found = marked(tagged)
     if not found:
         return tagged
     before, _, behind = tagged.rpartition(found)
-    words = re.findall(
-        r"[^\W\d_]+|\d+", re.sub(r"\\(?:f?box(?:ed)?|left|right|text)(?![a-z])", "", before + " " + behind).lower()
-    )
-    return found if AROUND.issuperset(words) else tagged
+    head = before.rstrip().removesuffix("{").rstrip()
+    if frame := re.search(r"\\f?box(?:ed)?$", head[-8:]):
+        before, behind = head[: -len(frame[0])], behind.lstrip().removeprefix("}")
+    others = re.sub(r"\\(?:left|right|text|f?box(?:ed)?|[()\[\]])(?![a-z])", "", f"{before} {behind}").lower()
+    says_more = re.search(r"[^\s\w.,:;$*{}\[\]]|[\d_]", others) or not AROUND.issuperset(re.findall(r"\w+", others))
+    return f"{before} {found} {behind}" if says_more else found
 
 
 def _korbench_form(text: str, kind: str) -> str | None:
@@ -160,7 +165,7 @@ def choice(answer: str, truth: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return text.strip().rstrip(".").strip("()[] ").casefold() or text.strip()
+    return text.strip().rstrip(".").strip("()[] ").lower() or text.strip()
 
 
 def math(answer: str, truth: str) -> bool:

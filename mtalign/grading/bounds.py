@@ -24,7 +24,7 @@ COMMANDS = frozenset(  # of LaTeX: text with any other is compared as text only
         begin end sin cos tan cot sec csc arcsin arccos arctan log ln infty cup cap in notin le ge leq geq leqslant geqslant
         neq ne lt gt circ degree quad qquad emptyset varnothing setminus mid vert langle rangle big Big bigg Bigg ldots dots
         cdots displaystyle operatorname overline bar vec hat alpha beta gamma delta epsilon varepsilon theta lambda mu nu
-        omega phi varphi psi rho sigma tau zeta eta kappa xi chi Omega Delta Gamma to lor land approx equiv angle boxed""",
+        omega phi varphi psi rho sigma tau zeta eta kappa xi chi Omega Delta Gamma to lor land approx equiv angle""",
     )
 )
 

@@ -31,7 +31,7 @@ def canonical(answer: str) -> str:
     bare, unit = split_unit(text)
     bare = tidy(bare)
     name, equals, rest = bare.partition("=")
-    if equals and NAME.fullmatch(name):
+    if equals and "=" not in rest and NAME.fullmatch(name):
         bare = rest
     value = number(bare)
     if value is None:
@@ -45,11 +45,15 @@ def canonical(answer: str) -> str:
 def stripped(text: str) -> str:
     """Without the marks around mathematics; signs as LaTeX."""
     text = latex(text.strip().strip("*").strip())
-    text = text.replace("\\(", "").replace("\\)", "").replace("\\[", "").replace("\\]", "")
+    text = text.replace("\\(", "").replace("\\)", "").replace("\\[", "").replace("\\]", "").strip()
+    if framed := re.fullmatch(r"\\f?box(?:ed)?\s*\{(.*)\}", text, re.DOTALL):
+        text = framed[1].strip()
     if re.match(r"\$(?=[\d.-])[^$]*$", text):  # one dollar sign, before a number: a price
         text = "\\" + text
     text = re.sub(r"(?<!\\)\$", "", text).strip()
-    return re.sub(r"(?<![.\\])\.$", "", text).strip().strip("*").strip()
+    text = text[1:-1].strip() if re.fullmatch(r"\"[^\"]*\"", text) else text
+    text = re.sub(r"(?<![.\\])\.$", "", text).strip().strip("*").strip().removesuffix("\\").strip()
+    return text[1:].strip() if re.match(r"=[^=]*$", text) else text
 
 
 def tidy(text: str) -> str:
@@ -61,7 +65,7 @@ def tidy(text: str) -> str:
     text = re.sub(r"\\(?:left|right|displaystyle)(?![a-z])", "", text)
     text = re.sub(r"\\!\s*", "", text.replace("{,}", ","))
     text = re.sub(r"(?<=\d)\\[,;:](?=\d{3}(?!\d))", ",", text)  # a thin space between thousands
-    text = re.sub(r"(?<!\\)(?:\\[,;: ]|~)", " ", text)
+    text = re.sub(r"(?<!\\)(?:\\[,;: ]|(?<=.)~)", " ", text)
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r"\s*([-+=:()\[\]{}^_/&<>|])\s*", r"\1", text)
     return re.sub(r" ?, ?(?!\d{3}(?!\d))", ",", text).replace(" ,", ",").strip()

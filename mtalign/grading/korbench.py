@@ -51,8 +51,13 @@ ONE_WORD = {  # puzzle rule 4: any one of these words
 AS_TEXT = {"2/x", r"\sin(y)+e^x", r"\frac{1}{y}+3x^2"}  # formulas of operation whose text is compared without spaces
 SET_OF_BOUNDS = re.compile(r"\{\w\s*[∣|]")
 ELEMENT = r"-?\w+(?:\.\d+)?"
+SIGNS = re.compile(
+    r"[-+*/<>=^|&%!?~≠¬±≤≥]|\d\.(?=\d)"
+)  # that make it another thing, where the true answer has none of them
 FEWEST_LETTERS = 4  # of a part of a word that counts as the word
-NAME = re.compile(r"[A-Za-z]\w?'?(?:\([^=]*\))?|[A-Za-z]\s*[^\w\s]\s*[A-Za-z]|\\frac\s*\{d\}.*")  # y, f(x), f△g
+NAME = re.compile(
+    r"[A-Za-z]\d?'?(?:\([\W\d]*\w?[\W\d]*\))?|[A-Za-z]\s*[^\w\s+\-*/<>^|]\s*[A-Za-z]|\\frac\s*\{d\}.*"
+)  # y, f(x), f△g
 
 
 def operation(answer: str, truth: str) -> bool:
@@ -66,9 +71,9 @@ def operation(answer: str, truth: str) -> bool:
     if SET_OF_BOUNDS.match(truth):
         return _bounds(answer) == _bounds(truth) != []
     if truth.startswith("{"):
-        return sorted(re.findall(ELEMENT, answer)) == sorted(re.findall(ELEMENT, truth))
+        return _same_signs(answer, truth) and sorted(re.findall(ELEMENT, answer)) == sorted(re.findall(ELEMENT, truth))
     if truth.startswith("(("):
-        return _rows(answer) == _rows(truth) != []
+        return _same_signs(answer.replace("&", " "), truth) and _rows(answer) == _rows(truth) != []
     if _is_formula(truth):
         return _formula(answer) == _formula(truth)
     if re.search(r"\d\s+\d", answer):
@@ -92,12 +97,12 @@ def operation_math(answer: str, truth: str) -> bool:
 
 
 def logic(answer: str, truth: str) -> bool:
-    """The same text, spaces, quotes and full stops aside; rows of a truth table in any order between first and last.
+    """The same text, spaces, quotes and a final full stop aside; rows of a truth table in any order between first and last.
 
     >>> logic("p1 & p2 ]; [p3", "p1&p2];[p3"), logic("I,O];[-,+];[+,-", "I,O];[+,-];[-,+")
     (True, False)
     """
-    found, wanted = (re.sub(r'["\n .]', "", text) for text in (answer, truth))
+    found, wanted = (re.sub(r'["\n ]', "", text).rstrip(".") for text in (answer, truth))
     if re.fullmatch(r"[-+IO\d,;\[\]]+", wanted) and re.search("[-+]", wanted):
         return sorted(f"[[{found}]]".split(";")) == sorted(f"[[{wanted}]]".split(";"))
     return found == wanted
@@ -122,7 +127,12 @@ def plain(answer: str, truth: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return re.sub(r'["\n \[\]]', "", text)
+    return re.sub(r"[\n ]", "", text).strip('"[]')
+
+
+def _same_signs(answer: str, truth: str) -> bool:
+    """Whether the answer has no sign of `SIGNS` that the truth has not."""
+    return set(SIGNS.findall(answer)) <= set(SIGNS.findall(truth))
 
 
 def _bounds(text: str) -> list[tuple[str, str]]:
@@ -163,8 +173,10 @@ def _all_words(answer: str, truth: str) -> bool:
 
 
 def _part_of_a_word(answer: str, truth: str) -> bool:
-    letters = re.sub(r"[^A-Za-z]", "", answer).lower()
-    is_one = len(answer.split()) == 1 and len(letters) >= FEWEST_LETTERS
+    letters = (
+        re.sub(r"[^\x00-\x7f]", "", answer).strip(" \n\"'.,[]").lower()
+    )  # one label is of `find` with Cyrillic after it
+    is_one = letters.isalpha() and len(letters) >= FEWEST_LETTERS
     return is_one and any(letters in word for word in truth.split())
 
 
@@ -174,7 +186,12 @@ def _one_word(answer: str, truth: str) -> bool:
 
 def _words_in_order(answer: str, truth: str) -> bool:
     words = re.findall("[a-z]+", answer.lower())
-    return "".join(words) == truth.replace(" ", "").lower() and len(words) == len(truth.split())
+    return (
+        _same_signs(answer, truth)
+        and not re.search(r"\d", answer)
+        and "".join(words) == truth.replace(" ", "").lower()
+        and len(words) == len(truth.split())
+    )
 
 
 def _assignments(answer: str, truth: str) -> bool:
@@ -188,7 +205,7 @@ def _arrows(answer: str, truth: str) -> bool:
 def _letters_and_digits(answer: str, truth: str) -> bool:
     if re.fullmatch(r"\d+", truth):
         return answer.strip(' \n".') == truth
-    return re.sub(r"\W+", "", answer) == re.sub(r"\W+", "", truth)
+    return _same_signs(answer, truth) and re.sub(r"\W+", "", answer) == re.sub(r"\W+", "", truth)
 
 
 def _equation(answer: str, truth: str) -> bool:

@@ -23,7 +23,7 @@ from mtalign.grading.bounds import MAX_LENGTH, tame
 from mtalign.grading.canonical import CLOCK, NAME, canonical, is_words, stripped, tidy, words
 from mtalign.grading.notation import number
 from mtalign.grading.sandbox import sandbox
-from mtalign.grading.shape import BASE, fits, letters, same_bases
+from mtalign.grading.shape import BASE, fits, letters, same_bases, values
 from mtalign.grading.units import PERCENT, compatible, split_unit, unwrapped
 
 MAX_SECONDS = 16.0  # of wall-clock for math-verify on a pair: ends what waits; what computes has 1 s of processor time
@@ -74,11 +74,11 @@ def _same_words(found: str, truth: str) -> bool | None:
         return None
     if words(found) == words(truth):
         return True
-    return False if "\\" in truth else None
+    return False if "\\" in truth or truth.isupper() else None  # ABC is a name, abc may be a product
 
 
 def _same_share(given: str, unit: str | None, wanted: str, wanted_unit: str | None) -> bool:
-    """A percentage equals the number that it is, and (from 1 on, where it cannot be a share itself) the number before %."""
+    """A percentage equals the number that it is, and (above 1, where it cannot be a share itself) the number before %."""
     if unit == wanted_unit:
         return _same_value(given, wanted)
     if {unit, wanted_unit} - {PERCENT, None}:
@@ -87,7 +87,7 @@ def _same_share(given: str, unit: str | None, wanted: str, wanted_unit: str | No
     if first is None or second is None:
         return unit is None and _same_value(given, wanted)
     percent, plain = (first, second) if unit == PERCENT else (second, first)
-    return percent / 100 == plain or (percent == plain and abs(plain) >= 1)
+    return percent / 100 == plain or (percent == plain and abs(plain) > 1)
 
 
 def _same_value(given: str, wanted: str) -> bool:
@@ -101,6 +101,7 @@ def _same_value(given: str, wanted: str) -> bool:
     if BASE.fullmatch(given) and BASE.fullmatch(wanted):
         return same_bases(given, wanted)
     wanted, name = _without_name(wanted)
+    given = given if name else _without_names(given)
     if "=" in given and "=" not in wanted:
         return _all_sides(given, wanted, name)
     if name and number(wanted) is not None and number(given) == number(wanted):
@@ -117,6 +118,16 @@ def _without_name(wanted: str) -> tuple[str, str]:
         if found and sign not in right and NAME.fullmatch(left.strip()):
             return right, left.strip()
     return wanted, ""
+
+
+def _without_names(given: str) -> str:
+    r"""An answer like `x\in[0,1]` or `x=1 or x=2` without the name of its unknown, which must be the same throughout."""
+    if "\\in" in given:
+        return _without_name(given)[0]
+    parts = [part.partition("=") for part in values(given)]
+    names = {name for name, _, _ in parts}
+    is_list = len(parts) > 1 and len(names) == 1 and all(equals and NAME.fullmatch(name) for name, equals, _ in parts)
+    return ",".join(value for _, _, value in parts) if is_list else given
 
 
 def _all_sides(given: str, wanted: str, name: str) -> bool:

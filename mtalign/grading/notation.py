@@ -18,6 +18,8 @@ _SIGNS = str.maketrans(
 _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
 _NAMES = re.compile(r"(?<![\\A-Za-z])(pi|sqrt|sin|cos|tan|cot|sec|csc|log|ln|infty)(?![A-Za-z])")
 _NUMBER = re.compile(r"([-+]?) ?(?:(\d+) )?(\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)(?: ?/ ?(\d+(?:\.\d+)?))?")
+_POWER_OF_TEN = re.compile(r"([-+]?\d+(?:\.\d*)?)[eE]([-+]?\d{1,2})")
+_REPEATING = re.compile(r"([-+]?)(\d*)\.(\d*)\\(?:overline|bar|dot) ?(?:\{(\d+)\}|(\d))")
 _FRACTION = re.compile(r"([-+]?) ?(?:(\d+) ?)?\\[dtc]?frac ?(?:\{(-?\d+)\}|(\d)) ?(?:\{(\d+)\}|(\d))")
 
 
@@ -46,16 +48,22 @@ def _one_sign(sign: str) -> str:
 
 
 def number(text: str) -> Fraction | None:
-    r"""The value of text that is one number: an integer, a decimal, a fraction or a mixed number.
+    r"""The value of text that is one number: an integer, a decimal, a fraction, a mixed number, `1e3`, `0.\overline{3}`.
 
     Spaces separate numbers: `12 34` is none, `3 1/2` is a mixed number. Commas separate thousands only.
 
     >>> number("-1,000.5"), number(r"1\frac{4}{5}"), number("3 1/2"), number("12 34"), number("12,34"), number("x")
     (Fraction(-2001, 2), Fraction(9, 5), Fraction(7, 2), None, None, None)
+    >>> number("1.5e3"), number(r"0.1\overline{6}")
+    (Fraction(1500, 1), Fraction(1, 6))
     """
     text = text.strip()
     if len(text) > MAX_NUMBER or not text.isascii():
         return None
+    if match := _POWER_OF_TEN.fullmatch(text):
+        return Fraction(match[1]) * Fraction(10) ** int(match[2])
+    if match := _REPEATING.fullmatch(text):
+        return _repeating(match[1], match[2] + match[3], len(match[3]), match[4] or match[5])
     if match := _NUMBER.fullmatch(text):
         sign, whole, digits, below = match.groups()
         if whole and (below is None or not digits.isdigit()):
@@ -72,6 +80,12 @@ def number(text: str) -> Fraction | None:
     if not under:
         return None
     value = int(whole or 0) + value / under
+    return -value if sign == "-" else value
+
+
+def _repeating(sign: str, first: str, places: int, period: str) -> Fraction:
+    """Of a decimal: the digits before the period, how many of them are behind the point, and the period."""
+    value = (int(first or 0) + Fraction(int(period), 10 ** len(period) - 1)) / 10**places
     return -value if sign == "-" else value
 
 

@@ -8,7 +8,8 @@ Full marks of a verifier (0.1.25) are not enough: some take the first number of 
 1. `OWN` are verdicts of ours where a verifier is wrong outright;
 2. a number that is none (`nan`: the distance to it counts as zero) is wrong, and so are commas that separate no thousands;
 3. where a verifier also gives full marks to the answer with `not` before it or `or 0` after it, it reads a part of the text
-   only: then the answer may have no other words than the true one, no more numbers, and as a number must be the true one.
+   only: then the answer may have no other words than the true one, no more numbers, and as a number must be the true one;
+4. marks of doubt or denial (`!`, `?`, `~`) that the key has not, and in a grid of numbers anything else, are wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, partial
 
-from mtalign.grading.notation import number
+from mtalign.grading.notation import arithmetic, number
 from mtalign.grading.sandbox import START_SECONDS, sandbox
 
 SECONDS = (
@@ -31,6 +32,11 @@ MAX_ANSWER = 2000  # characters; a longer answer is wrong
 PROBES = ("not {}", "{} or 0", "no, {}")  # an answer's denials: a verifier that gives them full marks reads a part only
 CLOSE = Fraction(1, 100)  # the widest that a verifier rounds, as a share of the true number
 NO_NUMBER = re.compile(r"(?<![a-z])[-+]?(?:nan|inf|infinity)i?j?(?![a-z])", re.I)
+DOUBT = re.compile(r"[!?~¬]")
+GRID, OF_GRIDS = (
+    re.compile(r"\d[\d\s]*\n[\d\s]*"),
+    re.compile(r"[\d\s\[\],|]*"),
+)  # ... of numbers, and how one may be written
 SAYS_NOTHING = {"a", "an", "the", "is", "and", "frac", "dfrac"}
 
 
@@ -65,6 +71,8 @@ def _is_right(dataset: str, settings: str, index: int, answer: str, truth: str) 
         return False
     if dataset in OWN:
         return OWN[dataset](answer, truth)
+    if truth != "None" and _strange(answer, truth):
+        return False
     if NO_NUMBER.search(answer) and not NO_NUMBER.search(truth):
         return False
     if _is_number(truth.replace(",", "")) and "," in answer and "," not in truth and number(answer) is None:
@@ -72,6 +80,12 @@ def _is_right(dataset: str, settings: str, index: int, answer: str, truth: str) 
     _warm_up(dataset, settings, os.getpid())
     score = _ask(dataset, settings, index, answer, truth, SECONDS) or 0.0
     return says_no_more(answer, truth) if score >= 2 else score >= 1 - 1e-9
+
+
+def _strange(answer: str, truth: str) -> bool:
+    """Whether the answer has signs that no writing of the true one has."""
+    is_grid = GRID.fullmatch(truth) is not None
+    return not set(DOUBT.findall(answer)) <= set(truth) or (is_grid and not OF_GRIDS.fullmatch(answer))
 
 
 def _coin_flip(answer: str, truth: str) -> bool:
@@ -85,7 +99,15 @@ def _same_word(answer: str, truth: str) -> bool:
     return answer.casefold() == truth.casefold()
 
 
-OWN: dict[str, Callable[[str, str], bool]] = {"coin_flip": _coin_flip, "game_of_life_halting": _same_word}
+def _puzzle24(answer: str, truth: str) -> bool:
+    """24 of the numbers given, which are those of the key; the verifier takes any four, so that one text is always right."""
+    numbers, given = (sorted(map(int, re.findall(r"\d+", text))) for text in (answer, truth))
+    return numbers == given and "." not in answer and arithmetic(answer) == 24
+
+
+OWN: dict[str, Callable[[str, str], bool]] = {
+    "coin_flip": _coin_flip, "game_of_life_halting": _same_word, "puzzle24": _puzzle24,
+}  # fmt: skip
 
 
 def says_no_more(answer: str, truth: str) -> bool:

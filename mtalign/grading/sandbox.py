@@ -55,7 +55,7 @@ class Sandbox:
         command = [sys.executable, "-P", str(PROCESS), self.name]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
         )  # fmt: skip
         if self._line(START_SECONDS) != b"ready\n":
             self.process.kill()

@@ -99,7 +99,7 @@ def reasoning_gym() -> Callable[[dict], Callable[[], float]]:
             datasets[key] = reasoning_gym.create_dataset(request["dataset"], **request["settings"])
         answer, *probes = request["answers"]
         entry = datasets[key][request["index"]]
-        if str(entry["answer"]).strip() != request["truth"]:  # questions of a few data sets depend on the hash seed
+        if str(entry["answer"]).strip() != request["truth"]:  # of another version of reasoning-gym
             return lambda: 0.0
         if request["dataset"] in EVALUATED and not is_formula(answer):
             return lambda: 0.0

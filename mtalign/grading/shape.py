@@ -9,7 +9,8 @@ from mtalign.grading.canonical import canonical
 BASE = re.compile(r"(\d+)_\{?(\d+)\}?")
 RELATIONS = {  # what an answer may only say where the key says it too
     "order": r"[<>]|\\(?:le|ge|leq|geq|leqslant|geqslant|lt|gt)(?![a-z])",
-    "other": r"\\(?:ne|neq|notin|approx|equiv|to|mid|vert|lor|land|ldots|dots|cdots|quad|qquad|vec|hat|bar)(?![a-z])|[|?':]",
+    "other": r"\\(?:ne|neq|notin|approx|equiv|to|mid|vert|lor|land|ldots|dots|cdots|quad|qquad|vec|hat|bar)(?![a-z])|[|?\"':]",
+    "row": r"(?<![_\d])\d+ [\d.]",  # math-verify adds them up: 0 1 2 3 4 5 6 7 8 9 is 45
     "nothing": r"\\(?:emptyset|varnothing)|\\\{\\\}",
 }
 
@@ -62,7 +63,7 @@ def _brackets(text: str) -> list[str]:
     return sorted(kinds)
 
 
-def _values(text: str) -> list[str]:
+def values(text: str) -> list[str]:
     r"""The values of a list or set: split at commas, semicolons, `and`, `or` outside of brackets; `\pm` is two."""
     text = text.strip()
     if text.startswith("\\{") and text.endswith("\\}"):
@@ -80,7 +81,7 @@ def _values(text: str) -> list[str]:
 
 def _same_count(given: str, wanted: str) -> bool:
     """Whether there are as many values, a list with as many different ones, and a set or nothing around them."""
-    found, key = _values(given), _values(wanted)
+    found, key = values(given), values(wanted)
     if "\\{" in given and len(key) == 1 and "\\{" not in wanted:
         return False
     if "\\{" in wanted:

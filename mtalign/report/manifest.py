@@ -1,7 +1,7 @@
 """`SHA256SUMS` of a report: a digest of each of its files, for anybody who has `sha256sum -c` and not mtalign.
 
 It says that files are as they were when the report was made, and nothing about who made them: that takes a signature, as of
-`ssh-keygen -Y sign -n mtalign -f KEY SHA256SUMS`, which `ssh-keygen -Y verify` checks. Pages of runs, which a commit leaves
+`ssh-keygen -Y sign -n mtalign -f KEY SHA256SUMS` (`docs/trust.md` has the commands). Pages of runs, which a commit leaves
 out, have a list of their own, `runs/SHA256SUMS`.
 """
 

@@ -8,6 +8,9 @@ Completions are untrusted, and verifiers neither bounded nor safe: a process of 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from functools import lru_cache
 from importlib.util import find_spec
 from urllib.parse import parse_qsl
@@ -18,6 +21,9 @@ from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, TRAIN_PROMPTS, Example,
 from mtalign.tasks.options import OF_DATASET
 from mtalign.tasks.rows import finish
 
+BY_HASH_SEED = {  # their questions follow the order of sets of text, which Python draws anew in each process
+    "polynomial_multiplication", "isomorphic_strings", "ransom_note", "word_ladder", "knight_swap", "sokoban",
+}  # fmt: skip
 INSTALL = "pip install reasoning-gym==0.1.25"
 
 
@@ -37,11 +43,40 @@ def load(name: str) -> Task:
     return _load(name, dataset, json.dumps(settings))
 
 
+def questions(dataset: str, settings: dict, size: int) -> list[tuple[str, int, str]]:
+    """The first `size` different questions of a data set, with their index and answer; fewer where it has no more."""
+    import reasoning_gym
+
+    generator = reasoning_gym.create_dataset(dataset, **settings)
+    found: dict[str, tuple[int, str]] = {}
+    for index in range(settings["size"]):
+        entry = generator[index]
+        found.setdefault(str(entry["question"]), (index, str(entry["answer"])))
+        if len(found) == size:
+            break
+    return [(question, index, answer) for question, (index, answer) in found.items()]
+
+
+def _other_process(dataset: str, settings: dict, size: int) -> list[tuple[str, int, str]]:
+    """`questions`, drawn with the hash seed that the verifiers have (`grading.sandbox`), whatever that of this process."""
+    code = "import json, sys; from mtalign.tasks.reasoning_gym import questions; print(json.dumps(questions(*json.load(sys.stdin))))"
+    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps([dataset, settings, size]),
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ValueError(done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}")
+    return json.loads(done.stdout.strip().rpartition("\n")[2])
+
+
 @lru_cache
 def _load(name: str, dataset: str, given: str) -> Task:
     if find_spec("reasoning_gym") is None:
         raise ConfigError(f"task {name}: needs the package reasoning-gym: {INSTALL}")
-    import reasoning_gym
     from reasoning_gym.dataset import ProceduralDataset
     from reasoning_gym.factory import DATASETS
 
@@ -55,20 +90,16 @@ def _load(name: str, dataset: str, given: str) -> Task:
     check_keys(f"task {name}", settings, known, "setting")
     settings = {"seed": SPLIT_SEED, **settings, "size": 4 * size}  # more than needed: some questions come twice
     try:
-        generator = reasoning_gym.create_dataset(dataset, **settings)
-        found: dict[str, tuple[int, str]] = {}
-        for index in range(4 * size):
-            entry = generator[index]
-            found.setdefault(str(entry["question"]), (index, str(entry["answer"])))
-            if len(found) == size:
-                break
+        found = (
+            _other_process(dataset, settings, size) if dataset in BY_HASH_SEED else questions(dataset, settings, size)
+        )
     except Exception as error:
         raise ConfigError(f"task {name}: reasoning-gym refuses the settings ({in_one_line(error, 120)})") from None
     if len(found) < size:
         raise ConfigError(f"task {name}: size: only {len(found)} different questions in {4 * size} drawn")
-    own_verifier = type(generator).score_answer is not ProceduralDataset.score_answer  # else equal text is right
+    own_verifier = DATASETS[dataset][0].score_answer is not ProceduralDataset.score_answer  # else equal text is right
     examples, read_options = [], OF_DATASET.get(dataset, lambda _: ())
-    for question, (index, answer) in found.items():
+    for question, index, answer in found:
         kind = grading.kind(dataset, settings, index) if own_verifier else ""
         examples.append(Example(question, answer, kind=kind, options=read_options(question)))
     return finish(name, f"reasoning-gym: {dataset.replace('_', ' ')}", examples, "exact")

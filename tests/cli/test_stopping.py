@@ -122,6 +122,23 @@ def study(tmp_path):
         os.close(terminal.master)
 
 
+SLOWLY = """import signal, sys
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Slow())
+sys.argv = ["mtalign", "list", "arms"]
+from mtalign.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_is_one_line():
+    done = subprocess.run([sys.executable, "-c", SLOWLY], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "mtalign: stopped; nothing was begun\n")
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize(
     "number",

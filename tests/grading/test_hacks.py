@@ -21,6 +21,12 @@ NOT_IN_VOTES = {  # votes leave aside the name of the unknown, and dollars: one 
     ("<answer>y=5</answer>", "x=5"),
     ("<answer>5.4 dollars</answer>", r"5.4 \text{ cents}"),
     (r"<answer>\$5.4</answer>", r"5.4 \text{ cents}"),
+    (r"<answer>\$4</answer>", "4 cents"),
+    ("<answer>x=4</answer>", "y=4"),
+    ("<answer>n=4</answer>", "m=4"),
+    ("<answer>4 boxes</answer>", "4 apples"),
+    ("<answer>4 boys</answer>", "4 girls"),
+    ("<answer>4 nickels</answer>", "4 dimes"),
 }
 
 

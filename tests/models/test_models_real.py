@@ -115,7 +115,7 @@ def test_preflight_of_a_real_model_tries_both_styles_within_90_seconds():
     began, heard = time.monotonic(), []
     pair = load_model("smollm2-135m-instruct")
     found = preflight(*pair, load_task("calculation-1"), progress=lambda *each: heard.append(each))
-    assert {t.style for t in found.tried} == {"think", "direct"} and found.best.style == "direct"
+    assert {t.style for t in found.tried} >= {"think", "direct"} and found.best.style == "direct"
     assert heard and (time.monotonic() - began < 90 or found.hurried)
 
 

@@ -210,3 +210,30 @@ def test_verifiers_accept_other_right_answers_and_run_no_code(tmp_path):
             assert not grade(f"<answer>{text}</answer>", e.answer, e.kind)
             assert time.monotonic() - began < 30  # the first waits for the process to start
     assert not made.exists()
+
+
+DRAWN = """import sys
+from mtalign.tasks.registry import load_task
+for name in sys.argv[1:]:
+    task = load_task(f"rg:{name}?size=6")
+    print(name, [(example.prompt, example.answer) for example in [*task.eval, *task.train]])
+"""
+
+
+def drawn(names, hash_seed):
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+    command = [sys.executable, "-c", DRAWN, *names]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.splitlines()
+
+
+def test_questions_are_the_same_under_another_hash_seed():
+    pytest.importorskip("reasoning_gym", reason="needs reasoning-gym")
+    names = ["ransom_note", "polynomial_multiplication"]
+    assert drawn(names, "1") == drawn(names, "2")
+
+
+@pytest.mark.slow
+def test_questions_of_every_data_set_of_reasoning_gym_are_the_same_under_another_hash_seed():
+    factory = pytest.importorskip("reasoning_gym.factory", reason="needs reasoning-gym")
+    names = sorted(set(factory.DATASETS) - {"composite"})
+    assert [one for one, other in zip(drawn(names, "1"), drawn(names, "2"), strict=True) if one != other] == []
