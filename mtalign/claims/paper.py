@@ -1,6 +1,6 @@
 """The studied paper's claims (arXiv 2508.21188), P1 to P14, each with a rule that records alone decide.
 
-`judged` gives each an outcome by kind of model, micro or pretrained: holds, fails, undecided, or not tested here. "Enough" is
+`paper_verdicts.judged` gives each an outcome by kind of model, micro or pretrained: holds, fails, undecided, or not tested here. "Enough" is
 more than half of what standard RL gains, as in `claims.verdicts`, whose verdicts after Holm's correction are used wherever
 one claim about one arm is meant; an interval is of 95%, over seeds and prompts. The rules were stated after the micro study's
 records were made and before any was computed, so that they are descriptions of those records and predictions for others.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from mtalign.claims.verdicts import correct, verdicts
@@ -70,21 +71,28 @@ class Evidence:
 
     def of(self, wanted: Callable[[tuple[str, str]], bool]) -> Evidence:
         """The part of it that is about the wanted pairs; verdicts keep the correction over all tests."""
-        kept = [wanted((row.model, row.task)) for row in self.verdicts.itertuples()]
+        kept = np.array([wanted((row.model, row.task)) for row in self.verdicts.itertuples()], dtype=bool)
         return Evidence({pair: arms for pair, arms in self.pairs.items() if wanted(pair)}, self.verdicts[kept])
 
 
-def evidence(blocks: Iterable[list[Run]], records: Records) -> Evidence:
-    """The evidence of the blocks of a grid; a pair or a verdict of several blocks counts once."""
+def evidence(blocks: Iterable[list[Run]], records: Records, known: pd.DataFrame | None = None) -> Evidence:
+    """The evidence of the blocks of a grid; a pair or a verdict of several blocks counts once.
+
+    Args:
+        known: the verdicts, where they have been computed already.
+    """
     pairs: dict[tuple[str, str], dict[str, list[dict]]] = {}
     tables = []
     for block in blocks:
-        tables.append(verdicts(block, records))
+        if known is None:
+            tables.append(verdicts(block, records))
         for pair, arms in grouped(block, records).items():
-            known = pairs.setdefault(pair, {})
+            kept = pairs.setdefault(pair, {})
             for arm, found in complete_arms(arms).items():
-                if len(found) > len(known.get(arm, ())):
-                    known[arm] = found
+                if len(found) > len(kept.get(arm, ())):
+                    kept[arm] = found
+    if known is not None:
+        return Evidence(pairs, known)
     everything = pd.concat(tables).drop_duplicates(["model", "task", "claim"])  # as `report.index.verdict_tables` does
     return Evidence(pairs, correct(everything.reset_index(drop=True)))
 
@@ -128,34 +136,3 @@ def is_clean(pair: tuple[str, str]) -> bool:
     (True, False)
     """
     return pair[1] in MICRO or pair[1].startswith(("rg:", "calculation", "micro:", "programs"))
-
-
-def judged(blocks: Iterable[list[Run]], records: Records) -> dict[str, dict[str, Found]]:
-    """What the records say: kind of model (`micro` or `pretrained`) -> P1 to P14 -> `Found`.
-
-    Args:
-        blocks: runs of each block of a grid; without any of a kind of model, that kind is left out.
-    """
-    from mtalign.claims.paper_rules import RULES
-    from mtalign.models.load import is_micro
-
-    everything, found = evidence(blocks, records), {}
-    for kind, wanted in {"micro": True, "pretrained": False}.items():
-        part = everything.of(lambda pair, wanted=wanted: is_micro(pair[0]) is wanted)
-        if part.pairs:
-            found[kind] = {claim.name: RULES[claim.name](part) for claim in CLAIMS_OF_THE_PAPER}
-    return found
-
-
-def table(found: dict[str, dict[str, Found]]) -> pd.DataFrame:
-    """A row for each claim and kind of model: claim, words, models, outcome, numbers, because, rule, would, notebook, paper."""
-    rows = []
-    for claim in CLAIMS_OF_THE_PAPER:
-        for kind, each in found.items():
-            one = each[claim.name]
-            numbers = "; ".join(f"{name} {estimate}" for name, estimate in one.estimates.items())
-            because = one.because if one.outcome != "not tested here" else one.because or f"would need {claim.would}"
-            rows.append({"claim": claim.name, "words": claim.words, "models": kind, "outcome": one.outcome, "numbers": numbers})
-            rows[-1] |= {"because": because, "rule": claim.rule, "would": claim.would}
-            rows[-1] |= {"notebook": claim.notebook, "paper": claim.numbers}
-    return pd.DataFrame(rows)

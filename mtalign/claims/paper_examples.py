@@ -72,7 +72,9 @@ def own_kind(found: Evidence) -> Found:
                 continue
             after, before = accuracies(records), accuracies(records, "before")
             runs += len(records)
-            gains["own"].append(np.array([(a - b)[m].mean() for a, b, m in zip(after, before, same, strict=True) if m.any()]))
+            gains["own"].append(
+                np.array([(a - b)[m].mean() for a, b, m in zip(after, before, same, strict=True) if m.any()])
+            )
             gains["other"].append(np.array([(a - b)[~m].mean() for a, b, m in zip(after, before, same, strict=True)]))
             cells.append((_residual(after), _residual(same.astype(float))))
     cells = [(a, m) for a, m in cells if np.abs(m).max() > 1e-9]
@@ -80,7 +82,10 @@ def own_kind(found: Evidence) -> Found:
         return Found(NOT_TESTED)
     effect = effect_over(cells)
     estimates = {"effect of the own kind": effect}
-    estimates |= {f"gain on {name} kind{'s' * (name == 'other')}": over_pairs([g for g in each if len(g)]) for name, each in gains.items()}
+    estimates |= {
+        f"gain on {name} kind{'s' * (name == 'other')}": over_pairs([g for g in each if len(g)])
+        for name, each in gains.items()
+    }
     outcome = "holds" if effect.low > 0 else "fails" if effect.high < SMALL else "undecided"
     return Found(outcome, estimates, f"{runs} runs on one example in {len(cells)} cells of pair and arm")
 
@@ -140,5 +145,7 @@ def unsolved(found: Evidence) -> Found:
         return Found(NOT_TESTED)
     share = rate(gained, runs)
     outcome = "holds" if share.high < 0.5 else "fails" if share.low > 0.5 else "undecided"
-    because = f"{gained} of {runs} such runs gain; in the mean {np.mean(pushed):.2f} of their groups had rewards that differ"
+    because = (
+        f"{gained} of {runs} such runs gain; in the mean {np.mean(pushed):.2f} of their groups had rewards that differ"
+    )
     return Found(outcome, {"share of runs that gain": share}, because)

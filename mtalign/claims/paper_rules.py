@@ -141,7 +141,9 @@ def entropy_and_exploration(found: Evidence) -> Found:
     for arms in found.pairs.values():
         if not {"base", "psr", "nsr"} <= set(arms) or len(arms["psr"]) != len(arms["nsr"]):
             continue
-        kept = {arm: np.array([np.nanmean(_numbers(r["curve"]["entropy"])) for r in arms[arm]]) for arm in ("psr", "nsr")}
+        kept = {
+            arm: np.array([np.nanmean(_numbers(r["curve"]["entropy"])) for r in arms[arm]]) for arm in ("psr", "nsr")
+        }
         differences.append(kept["nsr"] - kept["psr"])
         if panel_of(arms) == "weak":
             both = np.concatenate([kept["psr"], kept["nsr"]])
@@ -158,7 +160,9 @@ def entropy_and_exploration(found: Evidence) -> Found:
     estimates["rank correlation of entropy and accuracy"] = together
     wrong = slower.high < 0 or together.low > 0
     outcome = "fails" if wrong else "holds" if slower.low > 0 and together.high < 0 else "undecided"
-    return Found(outcome, estimates, f"{sum(map(len, differences))} pairs of runs; {sum(map(len, entropies))} weak runs")
+    return Found(
+        outcome, estimates, f"{sum(map(len, differences))} pairs of runs; {sum(map(len, entropies))} weak runs"
+    )
 
 
 def _numbers(values: list) -> np.ndarray:
@@ -201,7 +205,9 @@ def in_code(found: Evidence) -> Found:
 
 def alike_at_equal_alignment(found: Evidence) -> Found:
     """P14: couples of pairs of different tasks and equal alignment, for arms that are enough in some pairs alone."""
-    rows = found.verdicts[found.verdicts["verdict"].isin(["holds", "fails"]) & (found.verdicts["claim"] != "standard_rl")]
+    rows = found.verdicts[
+        found.verdicts["verdict"].isin(["holds", "fails"]) & (found.verdicts["claim"] != "standard_rl")
+    ]
     same, couples, apart = 0, 0, []
     for claim, these in rows.groupby("claim", sort=False):
         if these["verdict"].nunique() < 2:
