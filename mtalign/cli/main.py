@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from mtalign.cli.export import export, open_
 from mtalign.cli.lists import list_
 from mtalign.cli.models import diagnose, preflight
 from mtalign.cli.places import GRID, grid_file, init
@@ -165,7 +166,7 @@ def build(what: str, seed: int, out: Path, workers: int) -> int:
     return 0
 
 
-for command in (status, report, claims, diff, verify, diagnose, preflight, warm_up, list_, init):
+for command in (status, report, claims, diff, verify, diagnose, preflight, warm_up, list_, init, export, open_):
     cli.add_command(command)
 
 
