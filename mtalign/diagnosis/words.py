@@ -34,11 +34,29 @@ def in_words(found: Card) -> str:
     ]
     for f in found.expected:
         lines.append(f"  {f.statement:66} {f.verdict:15} {probability(f):9} {where(f)}")
+    lines += ["", "How good such forecasts were on tasks that were left out", f"  {'claim':66} {SCORES}"]
+    lines += [f"  {f.statement:66} {scores(f)}" for f in found.expected]
+    lines += ["", f"Brier score: {BRIER}"]
     lines += ["", f"P(holds): {HOW_SURE} Rests on {found.rests_on}."]
     return "\n".join(lines)
 
 
-HOW_SURE = "alignment lies above the flip, both uncertain, trusted as often as the flip was right on pairs it was not made from."
+SCORES = "Brier score (of the base rate), mean forecast, base rate, pairs"
+BRIER = "mean squared error of the probability, 0 is best; in brackets that of always saying how often the claim held elsewhere."
+
+
+def scores(f: Forecast) -> str:
+    """The scores of a forecast on held-out pairs, in one line.
+
+    >>> from mtalign.diagnosis.forecast import forecasts
+    >>> found = {f.claim: f for f in forecasts({"chance-corrected pass@4": {"value": 0.9, "low": 0.8, "high": 0.95}})}
+    >>> scores(found["inverted_reward"]).count(",")
+    3
+    """
+    if not f.scores:
+        return "not known: fewer than two tasks"
+    s = f.scores
+    return f"{s['brier']:.2f} ({s['base_brier']:.2f}), {s['said']:.2f}, {s['base_rate']:.2f}, {s['pairs']}"
 
 
 def estimate(ends: dict[str, float]) -> str:
