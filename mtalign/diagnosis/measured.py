@@ -103,13 +103,16 @@ def flip(claim: str, measure: str) -> dict:
 def held_out(claim: str, measure: str) -> dict | None:
     """How good forecasts of a claim were on pairs of tasks that were left out: the flip and the trust are from the others alone.
 
+    The flip here is where the pairs' shares cross one half, and alignment is taken as measured: `forecast` has for most claims
+    a flip by take-off, and intervals. On reports/study forecasts of majority vote are no better than the base rate.
+
     Returns:
         `pairs` scored; `brier`, the mean squared error of the forecast probability (Brier 1950), and `base_brier`, that of
         always saying how often the claim held on the other tasks; `said`, the mean probability that was forecast, and
         `base_rate`, how often the claim held, which are equal where forecasts are calibrated in the large. None where
         fewer than two tasks were measured.
 
-    >>> found = held_out("majority_vote", "chance-corrected pass@4")
+    >>> found = held_out("standard_rl", "chance-corrected pass@4")
     >>> found["brier"] < found["base_brier"]
     True
     """
