@@ -10,10 +10,11 @@ from typing import NoReturn
 
 import click
 
+from mtalign.cli.export import export, open_
 from mtalign.cli.lists import list_
 from mtalign.cli.models import diagnose, preflight
 from mtalign.cli.places import GRID, grid_file, init
-from mtalign.cli.reports import as_json, diff, report, status, verify
+from mtalign.cli.reports import as_json, claims, diff, report, status, verify
 from mtalign.cli.stopping import Stop
 from mtalign.cli.warm_up import warm_up
 from mtalign.config.errors import ConfigError
@@ -165,7 +166,7 @@ def build(what: str, seed: int, out: Path, workers: int) -> int:
     return 0
 
 
-for command in (status, report, diff, verify, diagnose, preflight, warm_up, list_, init):
+for command in (status, report, claims, diff, verify, diagnose, preflight, warm_up, list_, init, export, open_):
     cli.add_command(command)
 
 

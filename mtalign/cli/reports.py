@@ -1,4 +1,4 @@
-"""The subcommands about the output folder of a study: `status`, `report`, `verify` and `diff`."""
+"""The subcommands about the output folder of a study: `status`, `report`, `claims`, `verify` and `diff`."""
 
 from __future__ import annotations
 
@@ -99,3 +99,28 @@ def verify(folder: Path, recompute: int, as_json: bool) -> int:
     lines, agree = verify(folder, recompute)
     click.echo(json.dumps({"agree": agree, "lines": lines}, indent=2) if as_json else "\n".join(lines))
     return int(not agree)
+
+
+@click.command()
+@click.argument("folders", type=FOLDER, nargs=-1, required=True)
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write them as a page, too.")
+def claims(folders: tuple[Path, ...], html: Path | None) -> int:
+    """What the records of one or several studies say of the paper's claims, P1 to P14.
+
+    \b
+    Example:
+      mtalign claims reports/study reports/small --html claims.html
+    """
+    from mtalign.report.paper import of_reports, write
+
+    rows = of_reports(list(folders))
+    last = ""
+    for row in rows:
+        if row["claim"] != last:
+            click.echo(f"{row['claim']}  {row['words']}")
+        last = row["claim"]
+        said = "; ".join(part for part in (row["numbers"], row["because"]) if part)
+        click.echo(f"     {row['models']}: {row['outcome']}{'; ' * bool(said)}{said}")
+    if html:
+        write(rows, html)
+    return 0

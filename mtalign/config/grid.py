@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 
+from mtalign.config import ranking
 from mtalign.config.arms import ARMS
 from mtalign.config.errors import ConfigError, ResourcesError, check_keys, mismatch
 from mtalign.config.reading import read_yaml
 from mtalign.config.resources import Resources, batches, make_resources
-from mtalign.config.run import Run, make_run
+from mtalign.config.run import RANKED, Run, make_run
 from mtalign.config.warm_up import TYPES, WarmUp, checked
 
 MAX_RUNS = 20_000  # of a grid, unless a person asks for more: the studies here have some 1,300
@@ -230,12 +231,30 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
                 raise ConfigError(f"{where}: grid.arm: unknown arm {arm!r}; {_hint(arm, table)}")
             for seed in seeds:
                 values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seed}
-                run = make_run(where, values)
+                run = make_run(where, _ranked(where, values, {**fixed, **table["standard"]}))
                 if run.max_steps == 0:
                     run = run.base if arm == "base" else run.untrained
                 for each in (*run.needs, run):
                     runs.setdefault(each)
     return sorted(runs, key=lambda run: len(run.needs))
+
+
+def _ranked(where: str, values: dict, standard: dict) -> dict:
+    """A run's values with `ranking: grid` resolved: what the grid's standard run has other than the arm's own."""
+    if values.get("ranking") != ranking.GRID:
+        return values
+    values = {**values, "ranking": ranking.OWN}
+    run = make_run(where, values)
+    if run.subset not in RANKED:
+        return values
+    shared = {key: values[key] for key in ("model", "task", "seed")} | {"arm": "standard", "ranking": ranking.OWN}
+    try:
+        return {
+            **values,
+            "ranking": ranking.described(asdict(run.standard), asdict(make_run(where, {**standard, **shared}))),
+        }
+    except ValueError as error:
+        raise ConfigError(f"{where}: ranking: {error}") from None
 
 
 def _hint(name: str, table: dict[str, dict]) -> str:

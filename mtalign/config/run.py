@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from mtalign.config import plugins
+from mtalign.config import plugins, ranking
 from mtalign.config.arms import Loss, Objective, Rank, Refill, Reward, Rollouts, Schedule, Style, Subset
 from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.warm_up import KEPT_FOR_RUNS, is_warm_up, parse
@@ -25,7 +25,7 @@ EVALUATED = (  # fields on which the evaluation of an untrained model depends
 )  # fmt: skip
 LATER = {  # fields that records hold only where they are not the default: older records keep their checksum
     "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta2", "delta", "loss_type", "bf16", "lora_rank", "rollouts",
-    "style", "fast", "shots",
+    "style", "fast", "shots", "ranking",
 }  # fmt: skip
 
 
@@ -78,6 +78,7 @@ class Run:
     lora_rank: int = 0  # 0: all weights are trained
     rollouts: Rollouts = "transformers"  # what samples in training
     shots: int = SHOTS  # questions with answers before a question in the style `direct`
+    ranking: str = "own"  # whose history ranks the prompts of a subset: see `config.ranking`
     fast: bool = False  # up to rounding the same: updates over prefix trees, layers of any width by oneDNN
 
     @property
@@ -119,11 +120,12 @@ class Run:
 
     @property
     def standard(self) -> Run:
-        """Standard RL with this run's seed and budget: its history ranks the prompts of a subset."""
-        return dataclasses.replace(
+        """Standard RL with this run's seed and budget, or that of its `ranking`: its history ranks the prompts of a subset."""
+        own = dataclasses.replace(
             self, arm="standard", reward="ground_truth", subset="full", objective="grpo", k=1, rank="best",
-            random_probability=0.5, entropy_coef=max(0.0, self.entropy_coef), refill="none",
+            random_probability=0.5, entropy_coef=max(0.0, self.entropy_coef), refill="none", ranking=ranking.OWN,
         )  # fmt: skip
+        return dataclasses.replace(own, **ranking.settings(self.ranking))
 
 
 def file_name(name: str) -> str:
@@ -159,6 +161,10 @@ def make_run(where: str, values: dict) -> Run:
         elif message := mismatch(value, types[key]) or out_of_bounds(key, value):
             raise ConfigError(f"{where}: {key}: {message}")
     run = Run(**{key: float(value) if types[key] is float else value for key, value in values.items()})
+    try:
+        run.standard  # noqa: B018 (a ranking is read as it is asked for)
+    except ValueError as error:
+        raise ConfigError(f"{where}: ranking: {error}") from None
     if message := _contradiction(run):
         raise ConfigError(f"{where}: {message}")
     return run

@@ -9,7 +9,7 @@ from mtalign.config import paths
 from mtalign.diagnosis.card import Card, next_step
 from mtalign.diagnosis.in_print import said
 from mtalign.diagnosis.picture import draw
-from mtalign.diagnosis.words import HOW_SURE, estimate, labels, probability, where
+from mtalign.diagnosis.words import BRIER, HOW_SURE, SCORES, estimate, labels, probability, scores, where
 
 
 def page(found: Card) -> str:
@@ -20,6 +20,7 @@ def page(found: Card) -> str:
     style = (paths.PACKAGE / "templates" / "style.css").read_text(encoding="utf-8")
     options = {"estimate": estimate, "probability": probability, "where": where, "how_sure": HOW_SURE, "strong": STRONG}
     options |= {"labels": labels, "printed": said}
+    options |= {"scores": scores, "scored": SCORES, "brier": BRIER}
     picture = Markup(draw(found))
     return templates.get_template("diagnose.html").render(
         found=found, next_step=next_step(found), style=Markup(style), picture=picture, **options

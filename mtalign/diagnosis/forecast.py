@@ -34,6 +34,7 @@ class Forecast:
         other_pairs, other_right: the same for pairs with free answers or other formats, which the flip was not made from.
         least, most: the range of alignment of the measured pairs; None where there are none.
         why: what is to be said where the verdict is unknown.
+        scores: how good such forecasts were on pairs that were left out (`measured.held_out`); None where that is not known.
         paper: what the studied paper (arXiv 2508.21188) expects, `holds` or `fails`.
     """
 
@@ -55,6 +56,7 @@ class Forecast:
     most: float | None
     why: str
     paper: str
+    scores: dict[str, float] | None = None
 
     @property
     def expects(self) -> bool | None:
@@ -78,6 +80,7 @@ def _forecast(claim: Claim, measure: str, level: dict[str, float]) -> Forecast:
     levels, shares = measured.points(claim.name, measure)
     about = {"claim": claim.name, "statement": claim.statement, "arm": claim.arm}
     about |= {"paper": getattr(claim, panel(level["value"])), "held": int((shares > THRESHOLD).sum())}
+    about["scores"] = measured.held_out(claim.name, measure)
     known = thresholds.load()["measures"][measure].get(claim.name)
     if claim.arm == "standard":
         known = measured.flip(claim.name, measure)

@@ -37,6 +37,9 @@ def in_words(found: Card) -> str:
         lines.append(f"  {f.statement:66} {f.verdict:15} {probability(f):9} {where(f)}")
         if printed := said(f.claim):
             lines.append(f"  {'':92} {printed}")
+    lines += ["", "How good such forecasts were on tasks that were left out", f"  {'claim':66} {SCORES}"]
+    lines += [f"  {f.statement:66} {scores(f)}" for f in found.expected]
+    lines += ["", f"Brier score: {BRIER}"]
     if found.labels:
         lines += [
             "",
@@ -52,6 +55,24 @@ def labels(row: dict) -> str:
     of = f"half of the runs take off at an alignment of {row['x50']:.2f}, {row['x50_of']}"
     rests = f"{row['checkpoints']} warm-ups, {row['seeds']} seed{'s' * (row['seeds'] != 1)} of a dose"
     return f"{row['said']} right answers among the {row['documents']} documents of a warm-up ({of}; {rests})"
+
+
+SCORES = "Brier score (of the base rate), mean forecast, base rate, pairs"
+BRIER = "mean squared error of the probability, 0 is best; in brackets that of always saying how often the claim held elsewhere."
+
+
+def scores(f: Forecast) -> str:
+    """The scores of a forecast on held-out pairs, in one line.
+
+    >>> from mtalign.diagnosis.forecast import forecasts
+    >>> found = {f.claim: f for f in forecasts({"chance-corrected pass@4": {"value": 0.9, "low": 0.8, "high": 0.95}})}
+    >>> scores(found["inverted_reward"]).count(",")
+    3
+    """
+    if not f.scores:
+        return "not known: fewer than two tasks"
+    s = f.scores
+    return f"{s['brier']:.2f} ({s['base_brier']:.2f}), {s['said']:.2f}, {s['base_rate']:.2f}, {s['pairs']}"
 
 
 def estimate(ends: dict[str, float]) -> str:

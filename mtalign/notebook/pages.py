@@ -86,7 +86,9 @@ def notebook_parameters(source: Path) -> dict:
     tagged = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
     found = {}
     for statement in ast.parse("".join(tagged[0]["source"])).body if tagged else []:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        if isinstance(statement, ast.AnnAssign) and statement.value is not None:  # with its type, as papermill shows it
+            found[ast.unparse(statement.target)] = ast.literal_eval(statement.value)
+        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             found[statement.targets[0].id] = ast.literal_eval(statement.value)
     return found
 

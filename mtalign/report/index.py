@@ -44,6 +44,7 @@ from mtalign.report.advice import advice
 from mtalign.report.dose_panel import panel as panel_of
 from mtalign.report.findings import MEASURE, findings
 from mtalign.report.matrix import strip
+from mtalign.report.paper import by_claim, paper_rows
 from mtalign.report.predictions import all_judged, of_notebooks, of_the_paper
 from mtalign.report.run_pages import runs_table
 from mtalign.report.words import WORDS, said, word
@@ -78,6 +79,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "tables": tables,
         "paired": pairs,
         "paper": of_the_paper(tables),
+        "paper_claims": by_claim(paper_rows(grid, records, tables)),
         "judged": all_judged(pairs, of_notebooks(pages(grid), out)),
         "predictors": _html(conclusions.predictors(dose_response.predictors(shares))) if len(flips) else None,
         "without_training": asked,

@@ -16,7 +16,7 @@ from mtalign.report.run_pages import write_run_pages
 
 
 def make_report(out: str | Path, seconds: float | None = None, run_pages: bool = False) -> Path:
-    """Writes `index.html`, pages of executed notebooks and of predictions, and the table of runs; returns the index.
+    """Writes `index.html`, pages of executed notebooks, of the paper's claims and of predictions, and the table of runs; returns the index.
 
     Args:
         out: the output folder of a study.
@@ -54,7 +54,7 @@ def make_report(out: str | Path, seconds: float | None = None, run_pages: bool =
         html.write(out / f"{page.stem}.html", text)
     shown = contents(grid, records, out)
     write_run_pages(grid, records, out, templates, shown["runs"], run_pages)
-    for name in ("predictions.html", "index.html"):
+    for name in ("claims.html", "predictions.html", "index.html"):
         text = templates.get_template(name).render(links=links, made=made.kept(out), made_from=evidence, **shown)
         html.write(out / name, text)
     write_manifests(out)

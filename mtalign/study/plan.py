@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from mtalign.config.grid import Grid
+from mtalign.config.grid import Grid, expand_grid
 from mtalign.config.hub import listing
 from mtalign.config.run import Run
 from mtalign.models.load import is_micro
 from mtalign.records.store import Records
+from mtalign.report.words import count
 from mtalign.study.calibration import calibration, evaluated
 from mtalign.study.cost import DECODING, DEVICES, SHARE, TRAINING, cpu_cost, gpu_cost
 
@@ -55,7 +56,34 @@ def _work(grid: Grid, missing: list[Run], stems: list[str]) -> list[str]:
         arms = Counter(run.arm for run in missing if (run.model, run.task) == pair)
         todo = f"missing: {_listed(arms)}" if arms else "all finished"
         lines += [_line("", f"{', '.join(pair)}: {planned} runs, {todo}")]
+    lines += [_line("because", reason) for reason in reasons(grid)]
     return [*lines, _line("notebooks", f"{len(stems)}: {_listed(Counter(stem.split('.')[0] for stem in stems))}")]
+
+
+def reasons(grid: Grid) -> list[str]:
+    """Why there are runs that no arm of the grid is: which arms need them, and what would do without."""
+    asked: dict[Run, None] = {}
+    needed: dict[Run, set[str]] = {}
+    for block in grid.blocks.values():
+        own = [arm for arm in block.arms if arm in ("base", "standard")]
+        if own:
+            asked |= dict.fromkeys(expand_grid(grid.name, block.pairs, own, block.seeds, grid.fixed, grid.own_arms))
+        for run in block.runs:
+            for need in run.needs:
+                needed.setdefault(need, set()).add(run.arm)
+    found: dict[tuple, int] = {}
+    for run, arms in needed.items():
+        if run not in asked:
+            key = (run.arm, run.max_steps, tuple(sorted(arms - {"standard"} or arms)))
+            found[key] = found.get(key, 0) + 1
+    lines = []
+    for (arm, updates, arms), number in found.items():
+        if arm == "base":
+            lines.append(f"{count(number, 'untrained model')} measured for {', '.join(arms)}")
+        else:
+            said = f"{count(number, 'standard run')} of {updates} updates, to rank the examples of {', '.join(arms)}"
+            lines.append(f"{said} (`ranking: grid` in the arm takes the grid's standard runs instead)")
+    return lines
 
 
 def _needs_more_than_a_cpu(missing: list[Run]) -> str:

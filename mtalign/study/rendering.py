@@ -21,7 +21,7 @@ from mtalign.report.site import make_report
 PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 STAMP = re.compile(r'<meta name="mtalign" content="[^"<>]*">')  # over all of the page, pictures too
 OF_A_STUDY = {  # files beside notebooks, records and the grid
-    "index.html", "predictions.html", "runs.html", "runs.csv", "headline.png", "dose_response.png", made.FILE,
+    "index.html", "claims.html", "predictions.html", "runs.html", "runs.csv", "headline.png", "dose_response.png", made.FILE,
 }  # fmt: skip
 TOLERANCE = 2.0  # of 255, in the mean over a picture: other versions of fonts draw letters a little differently
 

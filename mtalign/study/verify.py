@@ -48,7 +48,7 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
         "records": (len(grid.runs), _whatever_it_holds(wrong_records, grid, records)),
         "notebooks": (len(pages(grid)), _whatever_it_holds(wrong_notebooks, grid, records, out)),
         "pages": (
-            len(pages(grid)) + 4 + len(grid.runs) * (out / "runs").is_dir(),
+            len(pages(grid)) + 5 + len(grid.runs) * (out / "runs").is_dir(),
             _whatever_it_holds(wrong_pages, grid, records, out),
         ),
     }
@@ -153,7 +153,9 @@ def wrong_pages(grid: Grid, records: Records, out: Path) -> dict[str, str]:
     sources = {f"{page.stem}.html": _digest(out / f"{page.stem}.ipynb") for page in pages(grid)}
     if (out / "runs").is_dir():  # where it is not, as in a commit, `mtalign report --run-pages` makes these pages
         sources |= {f"runs/{run.run_id}.html": records.evidence([run, run.base]) for run in grid.runs}
-    sources |= dict.fromkeys(("index.html", "predictions.html", "runs.html"), records.evidence(grid.runs))
+    sources |= dict.fromkeys(
+        ("index.html", "claims.html", "predictions.html", "runs.html"), records.evidence(grid.runs)
+    )
     wrong = {}
     for name, source in sources.items():
         if not (out / name).is_file():

@@ -107,7 +107,7 @@ def browser():
 
 
 RUN = Run("micro-a", "logic", max_steps=4, eval_prompts=3)
-PAGES = ["index.html", "predictions.html", "10_verdicts.html", "runs.html", f"runs/{RUN.run_id}.html"]
+PAGES = ["index.html", "claims.html", "predictions.html", "10_verdicts.html", "runs.html", f"runs/{RUN.run_id}.html"]
 
 
 @pytest.mark.parametrize("name", PAGES)

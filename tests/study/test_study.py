@@ -32,7 +32,7 @@ def finished(tmp_path_factory):
     return out, done
 
 
-OWN = {"index", "runs", "predictions"}  # pages that are not of a notebook
+OWN = {"index", "runs", "predictions", "claims"}  # pages that are not of a notebook
 
 
 def test_a_grid_ends_in_a_report_of_executed_notebooks_and_records(finished):
