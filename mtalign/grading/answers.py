@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mtalign.grading import reasoning_gym
+from mtalign.grading import programs, reasoning_gym
 
 MAX_CHARACTERS = 100_000  # of a completion that are looked at, from its end
 MAX_VOTE = 1500  # characters; a longer answer is compared as it is
@@ -57,7 +57,7 @@ def extract(completion: str, kind: str = "exact") -> str | None:
     | a box with words around it in the `<answer>` | the box if they say no more than `so` | else `not \boxed{4}` were 4 |
     | an `<answer>` or box that is empty, or not closed | nothing; an earlier complete box | no text, no answer |
 
-    The kinds `exact` and `choice` know `<answer>` only. For `math` the other forms are, in this order, `\boxed{..}` (also
+    The kinds `exact`, `choice` and `program` know `<answer>` only. For `math` the other forms are, in this order, `\boxed{..}` (also
     `\fbox`, and `\boxed 4`), `[[..]]` and a line that begins with `####`, as in GSM8K; for KOR-Bench `[[..]]`, and failing
     that (puzzles aside) `$\boxed{..}$`, then `[..]`, as published.
 
@@ -69,7 +69,7 @@ def extract(completion: str, kind: str = "exact") -> str | None:
     ('B', None, None)
     """
     text = completion[-MAX_CHARACTERS:]
-    if kind in ("exact", "choice"):
+    if kind in ("exact", "choice", "program"):
         return (_tagged(text) or "").strip() or None
     after = text.rpartition("</think>")[2].partition("<think>")[0]
     korbench = kind.startswith("korbench-")
@@ -186,7 +186,12 @@ def _korbench(category: str) -> Callable[[str, str], bool]:
     return equal
 
 
-GRADERS: dict[str, Callable[[str, str], bool]] = {"exact": exact, "choice": choice, "math": math} | {
+GRADERS: dict[str, Callable[[str, str], bool]] = {
+    "exact": exact,
+    "choice": choice,
+    "math": math,
+    "program": programs.same,
+} | {
     f"korbench-{category}": _korbench(category)
     for category in ("operation", "operation-math", "counterfactual", "logic", "puzzle", "cipher")
 }
@@ -232,6 +237,8 @@ def canonical(answer: str, kind: str = "exact") -> str:
     """
     if kind == "choice":
         return _bare(answer) or answer
+    if kind == "program":
+        return programs.normal(answer)
     if kind == "math" and len(answer) <= MAX_VOTE:
         from mtalign.grading.canonical import canonical as value
 
