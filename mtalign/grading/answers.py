@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
-from mtalign.grading import programs, reasoning_gym
+from mtalign.grading import programs, reasoning_gym, tested_programs
 
 MAX_CHARACTERS = 100_000  # of a completion that are looked at, from its end
 MAX_VOTE = 1500  # characters; a longer answer is compared as it is
@@ -69,7 +70,7 @@ def extract(completion: str, kind: str = "exact") -> str | None:
     ('B', None, None)
     """
     text = completion[-MAX_CHARACTERS:]
-    if kind in ("exact", "choice", "program"):
+    if kind in ("exact", "choice", "program") or kind.startswith(tested_programs.PREFIX):
         return (_tagged(text) or "").strip() or None
     after = text.rpartition("</think>")[2].partition("<think>")[0]
     korbench = kind.startswith("korbench-")
@@ -198,11 +199,14 @@ GRADERS: dict[str, Callable[[str, str], bool]] = {
 
 
 def grader(kind: str) -> Callable[[str, str], bool]:
-    """What compares an answer with the truth: of `GRADERS`, or for `rg:` a verifier of reasoning-gym.
+    """What compares an answer with the truth: of `GRADERS`, for `rg:` a verifier of reasoning-gym, for `tests:` a sandbox that
+    runs programs.
 
     Raises:
         KeyError: there is no such kind.
     """
+    if kind.startswith(tested_programs.PREFIX):
+        return partial(tested_programs.passes, kind)
     return reasoning_gym.grader(kind) if kind.startswith("rg:") else GRADERS[kind]
 
 
@@ -239,6 +243,8 @@ def canonical(answer: str, kind: str = "exact") -> str:
         return _bare(answer) or answer
     if kind == "program":
         return programs.normal(answer)
+    if kind.startswith(tested_programs.PREFIX):
+        return tested_programs.normal(kind, answer)
     if kind == "math" and len(answer) <= MAX_VOTE:
         from mtalign.grading.canonical import canonical as value
 

@@ -17,7 +17,8 @@ program that breaks one, takes what is not there, leaves more than one number, o
 
 *Two programs are the same answer where they have the same outputs on all `INPUTS`*, on those that a question shows (`SHOWN`) and on
 those that it keeps back: `3a+b-` and `3b-a+` are. By this they are graded, and by this they vote (`normal`): a majority by text
-would split the votes for one behaviour; one by the shown inputs alone would join programs of which one is wrong.
+would split the votes for one behaviour. What is shown settles a program of this language, so that votes by the shown inputs would be
+the same, but for programs that break a limit where inputs are larger.
 """
 
 from __future__ import annotations

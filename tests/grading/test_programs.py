@@ -5,7 +5,7 @@ import time
 import pytest
 
 from mtalign.grading.answers import canonical, gradable, grade, vote
-from mtalign.grading.programs import FORMS, MAX_STEPS, SHOWN, normal, output, outputs, same
+from mtalign.grading.programs import FORMS, SHOWN, normal, output, outputs, same
 from mtalign.metrics import maj_at_k_counts
 from mtalign.rewards import ground_truth, majority_vote
 
@@ -13,7 +13,7 @@ from mtalign.rewards import ground_truth, majority_vote
 @pytest.mark.parametrize(
     "program, wanted",
     [
-        ("3a+b-", 8), ("3ax", 7), ("3az", 9), ("a", 2), ("7", 7), ("ay+", 4), ("ab-c-", 0), ("ayy++bx", 0), ("abc--", 4),
+        ("3a+b-", 8), ("3ax", 7), ("3az", 9), ("a", 2), ("7", 7), ("ay+", 4), ("ab-c-", 0), ("ayy++bx", 0), ("abc--", 0),
         ("", None), ("+", None), ("a+", None), ("y", None), ("ab", None), ("a b", None), ("3a+;", None), ("³", None), ("٣", None), ("d", None),
     ],
 )  # fmt: skip
@@ -32,10 +32,10 @@ def test_limits_of_steps_depth_and_size_hold_and_just_below_them_programs_run():
     ["ay+" * 10**6, "9" * 10**7, "__import__('os').remove('x')", "while 1: pass", "\0", "\ud800", "3a+\n" * 10**6],
 )
 def test_hostile_text_is_wrong_at_once_and_never_run(hostile):
-    began = time.perf_counter()
+    began = time.process_time()
     assert not grade(f"<answer>{hostile}</answer>", "3a+", "program")
     vote(f"<answer>{hostile}</answer>", "program")
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_a_program_is_right_that_is_right_on_shown_and_on_kept_inputs():
@@ -53,12 +53,11 @@ def test_votes_are_counted_by_outputs_and_not_by_text():
     assert majority_vote(["p"] * 7, completions, kind=["exact"] * 7) == [0.0] * 4 + [1.0, 1.0, 0.0]  # by text
 
 
-def test_programs_that_agree_on_what_is_shown_alone_do_not_vote_together():
-    """With all of a, b, c at 0 and 1 this one does as 3a+b-; it takes b away twice and gives it back through ... c, once."""
-    other = "3a+bz" + "b+" + "c+c-"  # the same on all inputs: votes along
-    trick = "3a+" + "b" * 6 + "+" * 5 + "+" + "b" * 3 + "x" * 2 + "+"  # 3 + a + 11 b
-    assert normal(other) == "3a+b-" and output(trick, (0, 1, 0)) == output("3a+b+", (0, 1, 0))
-    assert normal(trick) in ("3a+b+", trick)
+def test_programs_that_agree_on_what_is_shown_alone_are_wrong_and_do_not_vote_together():
+    """512 a is 2 a in its last digit; where a is 2 or more the number grows beyond the limit."""
+    other = "3a" + "y+" * 9 + "+"
+    assert [output(other, x) for x in SHOWN] == [output("3ax", x) for x in SHOWN]
+    assert not same(other, "3ax") and normal(other) == other and normal("aa+3+") == "3ax"
 
 
 def test_a_vote_is_graded_as_the_program_that_gave_it():
