@@ -9,7 +9,6 @@ Programs of a model are executed to grade them, by `grading.tested_programs` in 
 from __future__ import annotations
 
 import json
-import os
 from functools import lru_cache
 
 from mtalign.config import paths
@@ -53,7 +52,7 @@ def load(name: str) -> Task:
     except RuntimeError as error:
         raise ConfigError(f"task {name}: {error}") from None
     if name == NAME:
-        return _load(name, os.environ.get("MTALIGN_DATA", ""), 0)
+        return _load(name, "", 0)
     path = paths.given(name.removeprefix(PREFIX))
     try:
         return _load(name, str(path), path.stat().st_mtime_ns)
@@ -64,7 +63,7 @@ def load(name: str) -> Task:
 @lru_cache
 def _load(name: str, place: str, changed: int) -> Task:
     if name == NAME:
-        where, rows = name, list(enumerate(read_rows(name, "mbpp/mbpp.jsonl", HUB, place), start=1))
+        where, rows = name, list(enumerate(read_rows(name, "", HUB, ""), start=1))
     else:
         where, rows = place, read_jsonl(paths.given(place))
     examples = [example for number, row in rows if (example := example_of(where, number, row))]
