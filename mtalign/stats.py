@@ -22,13 +22,19 @@ Verdict = Literal["holds", "fails", "inconclusive", "not testable"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval."""
+    """A value with its interval; its ends are NaN where there is none.
+
+    >>> str(Estimate(0.5, 0.25, 0.75)), str(Estimate(0.5, float("nan"), float("nan")))
+    ('0.50 [0.25, 0.75]', '0.50, no interval')
+    """
 
     value: float
     low: float
     high: float
 
     def __str__(self) -> str:
+        if np.isnan(self.low) and np.isnan(self.high):
+            return f"{self.value:.2f}, no interval"
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -43,11 +44,17 @@ STYLE = "Of prompts for pretrained models: reason first; answer at once after th
 @click.option("--filter", "filter_", help="Of a --log: the filter of lm-evaluation-harness.  [default: the first]")
 @click.option("--scorer", help="Of a --log: the scorer of inspect_ai, or the harness's metric.  [default: the first]")
 @click.option("--pattern", help="Of a --log: a regular expression whose first group is the answer in a response.")
+@click.option(
+    "--warm-ups",
+    "warm_ups",
+    type=FOLDER,
+    help="Of a study that measured warm-ups of this pair: how many labels are needed?",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as `mtalign list schema diagnose` describes it.")
 @click.option("--html", type=FOLDER, help="Write the card to this file, too.")
 def diagnose(
     model: str | None, task: str | None, log: Path | None, as_json: bool, html: Path | None, kind: str | None,
-    chance: float | None, filter_: str | None, scorer: str | None, pattern: str | None, **budget,
+    chance: float | None, filter_: str | None, scorer: str | None, pattern: str | None, warm_ups: Path | None, **budget,
 ) -> int:  # fmt: skip
     """How well is a model aligned with a task, and which techniques are to be expected to work there?
 
@@ -58,11 +65,13 @@ def diagnose(
     Examples:
       mtalign diagnose --model micro-a --task logic
       mtalign diagnose --model smollm2-135m-instruct --task bbh-navigate --json --html card.html
+      mtalign diagnose --model smollm2-135m-instruct --task my.jsonl --style bare --warm-ups reports/my_dial
       mtalign diagnose --log samples_gsm8k_2026-01-01.jsonl --filter flexible-extract
       mtalign diagnose --log logs/2026-01-01_sums.eval --scorer match
     """
     from mtalign.diagnosis.card import Card
     from mtalign.diagnosis.diagnose import Budget, diagnose
+    from mtalign.diagnosis.label_needs import of_pair
     from mtalign.diagnosis.words import estimate, in_words
 
     if (log is None) == (model is None) or (model is None) != (task is None):
@@ -79,6 +88,7 @@ def diagnose(
         except ValueError as error:
             raise ConfigError(f"--pattern: {error}") from None
         found = read(log, asked)
+        needs = of_pair(found.model, found.task, warm_ups)
     else:
         from mtalign.models.load import check_names
 
@@ -86,8 +96,10 @@ def diagnose(
             told(f"{seconds:4.0f} s  {found.prompts:3} prompts  {found.compared} {estimate(found.level)}")
 
         check_names([(model, task)], "diagnose")
+        needs = of_pair(model, task, warm_ups)  # before minutes of sampling: the folder may be the wrong one
         told(f"loading {model}")
         found = diagnose(model, task, Budget(**budget), progress)
+    found = replace(found, labels=needs)
     click.echo(json.dumps(found.as_dict(), indent=2, allow_nan=False) if as_json else in_words(found))
     if html:
         from mtalign.diagnosis.card_page import page

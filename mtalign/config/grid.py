@@ -31,6 +31,7 @@ class Block:
     arms: list[str]
     seeds: list[int]
     runs: list[Run]  # with those they need, each after what it needs
+    fixed: dict = field(default_factory=dict)  # what the block has instead of the file's values
 
 
 @dataclass(frozen=True)
@@ -92,31 +93,44 @@ def load_grid(path: str | Path) -> Grid:
     fixed = _mapping(path, "fixed", content.get("fixed") or {}, None)
     if wrong := set(fixed) & AXES:
         raise ConfigError(f"{path}: fixed.{min(wrong)}: belongs in grid")
-    own = _mapping(path, "arms", content.get("arms") or {}, None)
-    for name, settings in own.items():
-        if (
-            not isinstance(name, str) or len(name) > 60 or not ARM_NAME.fullmatch(name)
-        ):  # it stands in names of files and on pages
-            raise ConfigError(f"{path}: arms: {name!r:.70}: expected a name of letters, digits, _ and - (at most 60)")
-        _mapping(path, f"arms.{name}", settings, None)
-    axes = content.get("grid")
-    _check_count(path, axes)
-    if isinstance(axes, dict) and axes and all(isinstance(value, dict) for value in axes.values()):
-        blocks = {str(name): _block(path, f"grid.{name}", block, fixed, own) for name, block in axes.items()}
-    else:
-        blocks = {"": _block(path, "grid", axes, fixed, own)}
-    books = _mapping(path, "notebooks", content.get("notebooks") or {}, {"each", "final"})
-    each, final = (_mapping(path, f"notebooks.{k}", books.get(k) or {}, None) for k in ("each", "final"))
-    for key, value in {**each, **final}.items():
-        _mapping(path, f"notebooks: {key}", value or {}, None)
-    each, final = ({name: value or {} for name, value in part.items()} for part in (each, final))
-    for name, value in {**each, **final}.items():
-        if value.get("block", next(iter(blocks))) not in blocks:
-            raise ConfigError(
-                f"{path}: notebooks: {name}: block: unknown block {value['block']!r}; known: {', '.join(blocks)}"
-            )
+    own = _own_arms(path, content)
+    blocks = _blocks(path, content.get("grid"), fixed, own)
+    each, final = _notebooks(path, content, blocks)
     resources = _resources(path, content, [run for block in blocks.values() for run in block.runs if run.max_steps])
     return Grid(path.stem.removesuffix(".grid"), blocks, fixed, own, each, final, resources)
+
+
+def _own_arms(path: Path, content: dict) -> dict:
+    """Arms that the file defines: (name, settings). Names stand in those of files and on pages."""
+    own = _mapping(path, "arms", content.get("arms") or {}, None)
+    for name, settings in own.items():
+        if not isinstance(name, str) or len(name) > 60 or not ARM_NAME.fullmatch(name):
+            raise ConfigError(f"{path}: arms: {name!r:.70}: expected a name of letters, digits, _ and - (at most 60)")
+        _mapping(path, f"arms.{name}", settings, None)
+    return own
+
+
+def _blocks(path: Path, axes, fixed: dict, own: dict) -> dict[str, Block]:
+    """The blocks by name; a grid without names is one block without a name."""
+    _check_count(path, axes)
+    if isinstance(axes, dict) and axes and all(isinstance(value, dict) for value in axes.values()):
+        return {str(name): _block(path, f"grid.{name}", block, fixed, own) for name, block in axes.items()}
+    return {"": _block(path, "grid", axes, fixed, own)}
+
+
+def _notebooks(path: Path, content: dict, blocks: dict[str, Block]) -> list[dict[str, dict]]:
+    """Parameters by notebook: of those executed for each pair, and of those executed once."""
+    books = _mapping(path, "notebooks", content.get("notebooks") or {}, {"each", "final"})
+    found = []
+    for part in ("each", "final"):
+        given = _mapping(path, f"notebooks.{part}", books.get(part) or {}, None)
+        found.append({name: _mapping(path, f"notebooks: {name}", value or {}, None) for name, value in given.items()})
+        for name, value in found[-1].items():
+            if value.get("block", next(iter(blocks))) not in blocks:
+                raise ConfigError(
+                    f"{path}: notebooks: {name}: block: unknown block {value['block']!r}; known: {', '.join(blocks)}"
+                )
+    return found
 
 
 def _check_count(path: Path, axes) -> None:
@@ -153,13 +167,16 @@ def _resources(path: Path, content: dict, trained: list[Run]) -> Resources:
 
 def _block(path: Path, where: str, axes, fixed: dict, own: dict) -> Block:
     kinds = {"model": str, "task": str, "arm": str, "seed": int}
-    axes = _mapping(path, where, axes, {*kinds, "title", "warm_up"})
+    axes = _mapping(path, where, axes, {*kinds, "title", "warm_up", "fixed"})
+    its_own = _mapping(path, f"{where}.fixed", axes.get("fixed") or {}, None)
+    if wrong := set(its_own) & AXES:
+        raise ConfigError(f"{path}: {where}.fixed: {min(wrong)}: belongs in {where}")
     _check_lists(path, where, axes, kinds)
     pairs = [(model, task) for model in axes["model"] for task in axes["task"]]
     if "warm_up" in axes:
         pairs = _warmed(path, f"{where}.warm_up", axes["warm_up"], pairs)
-    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed, own)
-    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs)
+    runs = expand_grid(f"{path}", pairs, axes["arm"], axes["seed"], fixed | its_own, own)
+    return Block(str(axes.get("title", "")), pairs, axes["arm"], axes["seed"], runs, its_own)
 
 
 def _check_lists(path: Path, where: str, axes: dict, kinds: dict[str, type]) -> None:

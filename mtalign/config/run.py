@@ -21,14 +21,15 @@ RECIPE = 1  # raised when the code changes what a run computes, so that older re
 
 
 EVALUATED = (  # fields on which the evaluation of an untrained model depends
-    "model", "task", "temperature", "train_prompts", "max_completion_length", "style", "eval_prompts", "num_samples", "bf16",
+    "model", "task", "temperature", "train_prompts", "max_completion_length", "style", "eval_prompts", "num_samples", "bf16", "shots",
 )  # fmt: skip
 LATER = {  # fields that records hold only where they are not the default: older records keep their checksum
     "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta2", "delta", "loss_type", "bf16", "lora_rank", "rollouts",
-    "style", "fast",
+    "style", "fast", "shots",
 }  # fmt: skip
 
 
+SHOTS = 3
 RANKED = ("one_shot", "k_shot")  # subsets chosen by the history of standard RL
 
 
@@ -76,6 +77,7 @@ class Run:
     bf16: bool = False  # bfloat16 autocast in training and sampling
     lora_rank: int = 0  # 0: all weights are trained
     rollouts: Rollouts = "transformers"  # what samples in training
+    shots: int = SHOTS  # questions with answers before a question in the style `direct`
     fast: bool = False  # up to rounding the same: updates over prefix trees, layers of any width by oneDNN
 
     @property
@@ -203,6 +205,7 @@ BOUNDS = {  # every field of `Run` that is a number
     "adam_beta2": Bound(0, 1, open=True),
     "delta": Bound(0, LARGEST),
     "lora_rank": Bound(0, MOST),
+    "shots": Bound(0, 64),
 }
 
 
@@ -245,6 +248,8 @@ def _contradiction(run: Run) -> str | None:
         )
     if run.subset == "full" and run.train_prompts < batch // group:
         return f"train_prompts: {run.train_prompts} rows are fewer than one rollout's {batch // group} prompts; trl would train 0 steps (one_shot replicates its row)"  # fmt: skip
+    if run.style != "direct" and run.shots != SHOTS:
+        return f"shots: {run.shots} has no effect in the style {run.style}; use direct"
     if run.subset in RANKED and run.k > run.train_prompts:
         return f"k: {run.k} is more than train_prompts {run.train_prompts}"
     if run.subset == "one_shot" and run.k != 1:

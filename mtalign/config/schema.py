@@ -68,8 +68,12 @@ def grid_schema() -> dict:
         )
         | {"description": "What a run is computed with, and not what it computes.", "type": ["object", "null"]},
     }
+    own_fixed = {
+        "allOf": [{"$ref": "#/definitions/settings"}],
+        "description": "Fields that this block has instead of the file's.",
+    }
     definitions = {
-        "block": _object(lists | {"title": {"type": "string"}, "warm_up": _warm_up()}) | {"required": list(AXES)},
+        "block": _object(lists | {"title": {"type": "string"}, "warm_up": _warm_up(), "fixed": own_fixed}) | {"required": list(AXES)},
         "settings": _object(settings),
         "notebooks": {  # name -> parameters, and `block`
             "type": ["object", "null"], "additionalProperties": {"type": ["object", "null"]},

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, fields
 
 from mtalign.config.errors import ConfigError
+from mtalign.config.names import settings
 
 PREFIX = "warm:"
 KEPT_FOR_RUNS = 256  # training questions from the first on that no document asks
@@ -76,18 +77,8 @@ def parse(name: str) -> WarmUp:
     found = SHAPE.fullmatch(name)
     if not found:
         raise ConfigError(f"model {name}: expected {PREFIX}<model>?dose=0.25&documents=64&seed=0&task=<task>")
-    values: dict = {"model": found["model"], "task": found["task"]}
-    for part in filter(None, found["settings"].split("&")):
-        key, _, text = part.partition("=")
-        if key not in TYPES:
-            raise ConfigError(f"model {name}: {key}: unknown setting; known: {', '.join(TYPES)}, and last task")
-        try:
-            values[key] = TYPES[key](text)
-        except ValueError:
-            raise ConfigError(f"model {name}: {key}: expected a number, got {text!r}") from None
-    if "dose" not in values:
-        raise ConfigError(f"model {name}: dose: is missing")
-    return checked(WarmUp(**values), f"model {name}")
+    values = settings(f"model {name}", found["settings"], TYPES)
+    return checked(WarmUp(found["model"], found["task"], **values), f"model {name}")
 
 
 def checked(warm_up: WarmUp, where: str) -> WarmUp:

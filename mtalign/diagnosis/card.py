@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from mtalign.claims import thresholds
 from mtalign.claims.verdicts import panel
 from mtalign.config.errors import ConfigError
+from mtalign.diagnosis import in_print
 from mtalign.diagnosis.forecast import Forecast, forecasts
 from mtalign.diagnosis.samples import Log, Sampled, decisive, measure
 
@@ -30,6 +31,8 @@ class Card:
         scored_by, notes: of a log: whose verdicts count, and what is missing or was assumed.
         settings: temperature, style and seed, where samples were drawn here.
         stopped: why sampling stopped; "" for a log.
+        labels: how many labelled examples until the majority vote takes off, for each warm-up of this pair that was measured
+            (`label_needs.of_pair`).
     """
 
     model: str
@@ -48,6 +51,7 @@ class Card:
     notes: tuple[str, ...] = ()
     settings: dict = field(default_factory=dict)
     stopped: str = ""
+    labels: tuple[dict, ...] = ()
 
     @property
     def level(self) -> dict[str, float]:
@@ -61,7 +65,7 @@ class Card:
 
     def as_dict(self) -> dict:
         """The card as JSON has it: `schemas/diagnose.json` describes it."""
-        return {**asdict(self), "next_step": next_step(self)}
+        return {**asdict(self), "next_step": next_step(self), "published": in_print.load()}
 
 
 def card(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mtalign.claims.verdicts import STRONG
 from mtalign.diagnosis.card import Card, next_step
 from mtalign.diagnosis.forecast import Forecast
+from mtalign.diagnosis.in_print import said
 
 HOW_SURE = "alignment lies above the flip, both uncertain, trusted as often as the flip was right on pairs it was not made from."
 
@@ -34,11 +35,23 @@ def in_words(found: Card) -> str:
     ]
     for f in found.expected:
         lines.append(f"  {f.statement:66} {f.verdict:15} {probability(f):9} {where(f)}")
-    lines += ["", f"P(holds): {HOW_SURE} Rests on {found.rests_on}."]
+        if printed := said(f.claim):
+            lines.append(f"  {'':92} {printed}")
+    if found.labels:
+        lines += [
+            "",
+            "Labelled examples until majority vote is expected to take off",
+            *(f"  {labels(r)}" for r in found.labels),
+        ]
+    lines += ["", f"P(holds): {HOW_SURE} Rests on {found.rests_on}. Papers print what worked."]
     return "\n".join(lines)
 
 
-HOW_SURE = "alignment lies above the flip, both uncertain, trusted as often as the flip was right on pairs it was not made from."
+def labels(row: dict) -> str:
+    """What a card says of the labels that one warm-up needs, in a line."""
+    of = f"half of the runs take off at an alignment of {row['x50']:.2f}, {row['x50_of']}"
+    rests = f"{row['checkpoints']} warm-ups, {row['seeds']} seed{'s' * (row['seeds'] != 1)} of a dose"
+    return f"{row['said']} right answers among the {row['documents']} documents of a warm-up ({of}; {rests})"
 
 
 def estimate(ends: dict[str, float]) -> str:

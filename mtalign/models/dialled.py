@@ -26,11 +26,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from filelock import FileLock
 
 from mtalign.config import paths
+from mtalign.config.errors import ConfigError
+from mtalign.config.names import settings
 from mtalign.tasks import micro as tasks
 
 if TYPE_CHECKING:
@@ -70,23 +71,16 @@ def parse(name: str) -> Recipe:
     Recipe(task='arithmetic', dose=0.055, seed=0, size='650k', right=1.0, agree=0.0)
     >>> parse("micro:arithmetic?doze=1")
     Traceback (most recent call last):
-    KeyError: 'micro:arithmetic?doze=1: doze: unknown dial; known: dose, seed, size, right, agree'
+    KeyError: 'micro:arithmetic?doze=1: doze: unknown setting; known: dose, seed, size, right, agree'
     """
     task, _, query = name.removeprefix(PREFIX).partition("?")
     kinds = {"dose": float, "seed": int, "size": str, "right": float, "agree": float}
-    values = {}
     if task not in tasks.MICRO:
         raise KeyError(f"{name}: {task!r} is no micro task; known: {', '.join(tasks.MICRO)}")
-    for key, value in parse_qsl(query, keep_blank_values=True):
-        if key not in kinds:
-            raise KeyError(f"{name}: {key}: unknown dial; known: {', '.join(kinds)}")
-        try:
-            values[key] = kinds[key](value)
-        except ValueError:
-            raise KeyError(f"{name}: {key}: expected a number, got {value!r}") from None
-    if "dose" not in values:
-        raise KeyError(f"{name}: dose is missing")
-    recipe = Recipe(task, **values)
+    try:
+        recipe = Recipe(task, **settings(name, query, kinds))
+    except ConfigError as error:
+        raise KeyError(str(error)) from None
     for key in ("dose", "right", "agree"):
         if not 0 <= getattr(recipe, key) <= 1:
             raise KeyError(f"{name}: {key}: expected 0 to 1, got {getattr(recipe, key)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mtalign.config import paths
 from mtalign.config.errors import ConfigError, check_keys, mismatch
-from mtalign.config.grid import Grid, kept_grid, load_grid
+from mtalign.config.grid import Block, Grid, kept_grid, load_grid
 from mtalign.config.hub import listed
 from mtalign.config.run import file_name
 from mtalign.models.load import check_names
@@ -93,26 +93,38 @@ def notebook_parameters(source: Path) -> dict:
 
 def pages(grid: Grid) -> list[Page]:
     """The notebooks of the grid with their parameters; records are found beside the executed notebook."""
-    settings = {key: value for key, value in grid.fixed.items() if key != "max_steps"}
-    shared = {"settings": settings, "own_arms": grid.own_arms, "records": "records"}
-    if "max_steps" in grid.fixed:
-        shared["max_steps"] = grid.fixed["max_steps"]
     found = []
     for name, own in grid.notebooks.items():
         source, block = find_notebook(name), grid.block(own)
         own = {key: value for key, value in own.items() if key != "block"}
         arms = [arm for arm in notebook_parameters(source).get("arms", []) if arm in block.arms]
         for model, task in block.pairs:
-            parameters = {"arms": arms, "seeds": block.seeds, **shared, **own, "model": model, "task": task}
+            parameters = {
+                "arms": arms,
+                "seeds": block.seeds,
+                **_shared(grid, block),
+                **own,
+                "model": model,
+                "task": task,
+            }
             title, pair = _title(name), f"{file_name(model)}.{file_name(task)}"
             found.append(Page(source, parameters, f"{title}.{pair}", f"{title}: {model}, {task}"))
     for name, own in grid.final.items():
         block = grid.block(own)
         own = {key: value for key, value in own.items() if key != "block"}
         models, tasks = (list(dict.fromkeys(values)) for values in zip(*block.pairs, strict=True))
-        parameters = {"models": models, "tasks": tasks, "arms": block.arms, "seeds": block.seeds, **shared, **own}
+        parameters = {"models": models, "tasks": tasks, "arms": block.arms, "seeds": block.seeds}
+        parameters |= _shared(grid, block) | own
         found.append(Page(find_notebook(name), parameters, _title(name), _title(name)))
     return found
+
+
+def _shared(grid: Grid, block: Block) -> dict:
+    """What all notebooks of a block are given."""
+    fixed = grid.fixed | block.fixed
+    shared = {"settings": {key: value for key, value in fixed.items() if key != "max_steps"}}
+    shared |= {"own_arms": grid.own_arms, "records": "records"}
+    return shared | ({"max_steps": fixed["max_steps"]} if "max_steps" in fixed else {})
 
 
 def _title(name: str) -> str:

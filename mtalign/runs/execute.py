@@ -126,7 +126,7 @@ def _evaluate(run: Run, model, tokenizer, examples: Sequence[Example], seed: int
     with torch.autocast("cuda", torch.bfloat16) if gpu and run.bf16 else contextlib.nullcontext():
         return evaluate(
             model, tokenizer, examples, task.kind, run.num_samples, run.max_completion_length, seed, run.temperature,
-            instruction=task.instruction, style=run.style, shown=demonstrations(task),
+            instruction=task.instruction, style=run.style, shown=demonstrations(task, run.shots),
         )  # fmt: skip
 
 

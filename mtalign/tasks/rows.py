@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from mtalign.config.errors import ConfigError
+from mtalign.config.errors import ConfigError, RunError
 from mtalign.grading.answers import extract
 from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, Example, Task
 from mtalign.tasks.options import naming_rate
@@ -18,7 +18,10 @@ INSTRUCTION = (
     "Think first, then answer. Write your reasoning between <think> and </think>, then only the final answer between"
     " <answer> and </answer>, like this: <think>reasoning</think><answer>final answer</answer>"
 )
-SHOWN, LONGEST_SHOWN = 3, 1200  # questions before a question in the style `direct`, and their characters at most
+SHOWN, LONGEST_SHOWN = (
+    3,
+    400,
+)  # questions before a question in the style `direct`, and characters of each at most, in the mean
 DEMONSTRATIONS = (  # where the task's own are too long or too few: a number, a choice, a word
     ("A box holds 4 red and 5 blue pens. How many pens are in 3 boxes?", "27"),
     ("Which is the largest?\n(A) a mouse\n(B) an elephant\n(C) a cat", "(B)"),
@@ -27,17 +30,27 @@ DEMONSTRATIONS = (  # where the task's own are too long or too few: a number, a 
 VERL_SUFFIX = "Let's think step by step and output the final answer within \\boxed{}."  # of dsr-sub; ours says <answer>
 
 
-def demonstrations(task: Task) -> Sequence[tuple[str, str]]:
-    """Questions with answers to show before a question: the task's own, from the end of what it can be trained on.
+def demonstrations(task: Task, number: int = SHOWN) -> Sequence[tuple[str, str]]:
+    """Questions with answers to show before a question: the task's own, from the end of what it can be trained on, or
+    general ones where these are too long or too few.
+
+    Raises:
+        RunError: more are asked for than there are of either.
 
     >>> from mtalign.tasks import load_task
-    >>> demonstrations(load_task("calculation-1"))[0]
-    ('What is the value of 85 * 32?', '2720')
+    >>> demonstrations(load_task("calculation-1"))[0], demonstrations(load_task("calculation-1"), 0)
+    (('What is the value of 85 * 32?', '2720'), ())
     """
-    last = [(e.prompt, e.answer) for e in task.train[-SHOWN:]]
-    if len(task.train) < 10 * SHOWN or sum(len(q) + len(a) for q, a in last) > LONGEST_SHOWN:
-        return DEMONSTRATIONS
-    return last
+    if not number:
+        return ()
+    last = [(e.prompt, e.answer) for e in task.train[-number:]]
+    if len(task.train) >= 10 * number and sum(len(q) + len(a) for q, a in last) <= LONGEST_SHOWN * number:
+        return last
+    if number > len(DEMONSTRATIONS):
+        raise RunError(
+            f"shots: {task.name} can show at most {len(DEMONSTRATIONS)}: its own questions are too long or too few for {number}"
+        )
+    return DEMONSTRATIONS[:number]
 
 
 def finish(

@@ -15,7 +15,7 @@ def asked(run: Run, tokenizer, rows: list[dict]) -> list[dict]:
     from mtalign.generation.prompts import render
 
     task = load_task(run.task)
-    shown = demonstrations(task)
+    shown = demonstrations(task, run.shots)
     return [r | {"prompt": render(tokenizer, r["prompt"], task.instruction, run.style, shown)} for r in rows]
 
 

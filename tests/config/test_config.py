@@ -12,6 +12,7 @@ from mtalign.config.arms import ARMS, Objective, Reward
 from mtalign.config.errors import ConfigError
 from mtalign.config.grid import expand_grid, load_grid
 from mtalign.config.run import BOUNDS, RECIPE, Run, make_run, out_of_bounds
+from mtalign.notebook.pages import pages
 
 GOOD = {
     "grid": {"model": ["micro-a"], "task": ["logic"], "arm": ["base", "standard"], "seed": [0]},
@@ -46,6 +47,9 @@ def change(path, value):
         ("fixed.learning_rate", float("nan"), "learning_rate: expected 0 or more"),
         ("fixed.max_steps", 2.5, "max_steps: expected a whole number"),
         ("fixed.seed", 1, "fixed.seed: belongs in grid"),
+        ("grid.fixed", {"seed": 1}, "grid.fixed: seed: belongs in grid"),
+        ("grid.fixed", {"shotz": 1}, "shotz: unknown key; nearest: shots"),
+        ("grid.fixed", {"shots": 8}, "shots: 8 has no effect in the style think; use direct"),
         (
             "fixed.num_generations",
             15,
@@ -163,3 +167,21 @@ def test_any_reward_subset_objective_is_a_run_or_a_clear_error():
 @pytest.mark.parametrize("name", ["quick", "tiny", "study"])
 def test_shipped_grids_load(name):
     assert load_grid(paths.shared("params") / f"{name}.yaml").runs
+
+
+def test_a_block_can_have_values_of_its_own_and_its_base_is_evaluated_with_them(tmp_path):
+    block = {"model": ["micro-a"], "task": ["logic"], "arm": ["base", "standard"], "seed": [0]}
+    grid = {f"shots_{n}": block | {"fixed": {"shots": n}} for n in (0, 8)}
+    books = {"final": {"10_verdicts": None, "10_verdicts.eight": {"block": "shots_8"}}}
+    content = {"grid": grid, "fixed": {"style": "direct", "max_steps": 2}, "notebooks": books}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(content))
+    found = load_grid(tmp_path / "own.yaml")
+    shots = {name: {(run.arm, run.shots) for run in block.runs} for name, block in found.blocks.items()}
+    assert shots == {f"shots_{n}": {("base", n), ("standard", n)} for n in (0, 8)} and len(found.runs) == 4
+    given = [page.parameters for page in pages(found)]
+    assert [p["settings"]["shots"] for p in given] == [0, 8] and {p["max_steps"] for p in given} == {2}
+
+
+def test_the_number_of_examples_in_the_prompt_leaves_older_names_as_they_are():
+    assert Run("m", "t", style="direct", shots=3).run_id == Run("m", "t", style="direct").run_id
+    assert Run("m", "t", style="direct", shots=8).base.shots == 8

@@ -14,7 +14,7 @@ from mtalign.models.load import check_names
 from mtalign.notebook.pages import check_notebooks, open_grid
 
 ROOT = Path(__file__).parents[2]
-GRIDS = ["quick", "tiny", "study"]
+GRIDS = ["quick", "tiny", "study", "published"]
 REAL = ["small", "alignment"]  # of pretrained models, which are optional
 
 

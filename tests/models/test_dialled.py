@@ -29,7 +29,7 @@ def shown(name: str, number: int = 4000):
     ("name", "wrong"),
     [
         ("micro:sums?dose=0.1", "'sums' is no micro task"),
-        ("micro:logic?seed=1", "dose is missing"),
+        ("micro:logic?seed=1", "dose: is missing"),
         ("micro:logic?dose=1.5", "dose: expected 0 to 1"),
         ("micro:logic?dose=a", "dose: expected a number"),
         ("micro:logic?dose=0.1&size=7b", "size: unknown size '7b'"),

@@ -91,6 +91,7 @@ def test_plan_computes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow  # the slow suite kills fifty more; signals that a grid can catch are tested by default in tests/cli/test_stopping.py
 def test_a_killed_grid_continues_and_ends_in_the_same_records(finished, tmp_path):
     command = [sys.executable, "-m", "mtalign", "study", str(TINY), "--out", str(tmp_path / "tiny")]
     grid = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

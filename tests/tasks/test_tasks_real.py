@@ -108,7 +108,7 @@ def test_a_jsonl_file_is_a_task(tmp_path):
     name = write(tmp_path / "own.jsonl", *({"prompt": f"{i}+1=", "answer": i + 1} for i in range(10)), "")
     task = load_task(name)
     assert len(task.train) == len(task.eval) == 5 and task.chance_is == "estimated"
-    assert task.chance == 0.1  # a number of the question answers it once in ten: 0+1=
+    assert task.chance in (0, 0.1)  # 0+1= shows its answer; whether it is held out depends on the name of the file
     assert {e.answer for e in task.train + task.eval} == {str(i + 1) for i in range(10)}
     assert task == load_task(name) and load_task(f"{name}?kind=choice").kind == "choice"
     assert "/" not in file_name(name)
