@@ -24,7 +24,8 @@ HALF = 0.5  # share of completions that work, at which a learning curve is read;
 
 
 def policy_of(base: dict) -> Policy | None:
-    """The policy that the samples of an untrained micro model show; None where less than 1% of them work, or all but 1%.
+    """The policy that the samples of an untrained micro model show; None where less than 1% of them work, or all but 1%,
+    and of a task with several right answers, of which the theory knows nothing.
 
     Competence is what remains of accuracy once guesses are right as often as chance has it. The favourite is the most
     frequent answer over all prompts, less the part that working adds evenly; of a model whose wrong guesses agree by its
@@ -35,7 +36,7 @@ def policy_of(base: dict) -> Policy | None:
     """
     task, skill = micro.load(base["config"]["task"]), base["after"]["thinking"]
     n, number = len(task.answers), base["after"]["num_samples"]
-    if not 0.01 <= skill <= 0.99:
+    if not 0.01 <= skill <= 0.99 or task.kind != "exact":
         return None
     accuracy = float(np.mean(base["after"]["correct"])) / number
     competence = float(np.clip((accuracy - (1 - skill) / n) / skill, 0.01, 1.0))

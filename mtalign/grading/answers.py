@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
-from mtalign.grading import reasoning_gym
+from mtalign.grading import programs, reasoning_gym, tested_programs
 
 MAX_CHARACTERS = 100_000  # of a completion that are looked at, from its end
 MAX_VOTE = 1500  # characters; a longer answer is compared as it is
@@ -57,7 +58,7 @@ def extract(completion: str, kind: str = "exact") -> str | None:
     | a box with more around it in the `<answer>` | the box if that says no more than `so`; else all | `not \boxed{4}` and `-\boxed{4}` are not 4 |
     | an `<answer>` or box that is empty, or not closed | nothing; an earlier complete box | no text, no answer |
 
-    The kinds `exact` and `choice` know `<answer>` only. For `math` the other forms are, in this order, `\boxed{..}` (also
+    The kinds `exact`, `choice` and `program` know `<answer>` only. For `math` the other forms are, in this order, `\boxed{..}` (also
     `\fbox`, and `\boxed 4`), `[[..]]` and a line that begins with `####`, as in GSM8K; for KOR-Bench `[[..]]`, and failing
     that (puzzles aside) `$\boxed{..}$`, then `[..]`, as published.
 
@@ -69,7 +70,7 @@ def extract(completion: str, kind: str = "exact") -> str | None:
     ('B', None, None)
     """
     text = completion[-MAX_CHARACTERS:]
-    if kind in ("exact", "choice"):
+    if kind in ("exact", "choice", "program") or kind.startswith(tested_programs.PREFIX):
         return (_tagged(text) or "").strip() or None
     after = text.rpartition("</think>")[2].partition("<think>")[0]
     korbench = kind.startswith("korbench-")
@@ -191,18 +192,26 @@ def _korbench(category: str) -> Callable[[str, str], bool]:
     return equal
 
 
-GRADERS: dict[str, Callable[[str, str], bool]] = {"exact": exact, "choice": choice, "math": math} | {
+GRADERS: dict[str, Callable[[str, str], bool]] = {
+    "exact": exact,
+    "choice": choice,
+    "math": math,
+    "program": programs.same,
+} | {
     f"korbench-{category}": _korbench(category)
     for category in ("operation", "operation-math", "counterfactual", "logic", "puzzle", "cipher")
 }
 
 
 def grader(kind: str) -> Callable[[str, str], bool]:
-    """What compares an answer with the truth: of `GRADERS`, or for `rg:` a verifier of reasoning-gym.
+    """What compares an answer with the truth: of `GRADERS`, for `rg:` a verifier of reasoning-gym, for `tests:` a sandbox that
+    runs programs.
 
     Raises:
         KeyError: there is no such kind.
     """
+    if kind.startswith(tested_programs.PREFIX):
+        return partial(tested_programs.passes, kind)
     return reasoning_gym.grader(kind) if kind.startswith("rg:") else GRADERS[kind]
 
 
@@ -237,6 +246,10 @@ def canonical(answer: str, kind: str = "exact") -> str:
     """
     if kind == "choice":
         return _bare(answer) or answer
+    if kind == "program":
+        return programs.normal(answer)
+    if kind.startswith(tested_programs.PREFIX):
+        return tested_programs.normal(kind, answer)
     if kind == "math" and len(answer) <= MAX_VOTE:
         from mtalign.grading.canonical import canonical as value
 

@@ -32,8 +32,8 @@ class Sandbox:
         self.name, self.lock, self.process = name, threading.Lock(), None
         self.owner = os.getpid()
 
-    def ask(self, request: dict, seconds: float) -> float | None:
-        """The score that the process gives; None where there is none within `seconds` of wall-clock.
+    def ask(self, request: dict, seconds: float):
+        """The score that the process gives, or of `programs` the text that a program said; None where there is none within `seconds` of wall-clock.
 
         Raises:
             RuntimeError: the process does not start; its last words are in the message.
@@ -87,5 +87,5 @@ def _of(name: str, process: int) -> Sandbox:
 
 
 def sandbox(name: str) -> Sandbox:
-    """The sandbox of this process: `math` or `reasoning-gym`."""
+    """The sandbox of this process: `math`, `reasoning-gym` or `programs`."""
     return _of(name, os.getpid())

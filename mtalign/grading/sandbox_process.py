@@ -2,7 +2,7 @@
 
 Run as a script, by its path; imports nothing of mtalign. Answers are untrusted. math-verify parses LaTeX by a grammar.
 Some verifiers of reasoning-gym pass the answer to `eval` or to sympy's `parse_expr`, which evaluates too: here `eval`
-reads literals only, and expressions may hold only the words of mathematics.
+reads literals only, and expressions may hold only the words of mathematics. `programs` alone executes what a model wrote.
 """
 
 from __future__ import annotations
@@ -36,6 +36,13 @@ REFUSED = {  # machine -> its number for audits, and system calls (asm/unistd.h)
     ),
     "aarch64": (0xC00000B7, [220, 435, 221, 281, 198, 199, 129, 130, 131, 424, 117, 425, 52, 53, 452, 54, 55]),
 }  # clone fork vfork clone3, execve execveat, socket socketpair, kill tkill tgkill pidfd_send_signal, ptrace, io_uring_setup, chmod and chown of all forms
+REFUSED_TO_PROGRAMS = {  # and these to a process that executes a program: they reach other processes of this user
+    "x86_64": [302, 141, 142, 144, 203, 314, 251, 272, 308, 321, 298, 310, 311, 29, 68, 64, 240, 248, 249, 250],
+    "aarch64": [261, 140, 118, 119, 122, 274, 30, 97, 268, 280, 241, 270, 271, 194, 186, 190, 180, 217, 218, 219],
+}  # prlimit64, setpriority, sched_setparam scheduler affinity attr, ioprio_set, unshare setns, bpf, perf_event_open, process_vm_readv writev, shmget msgget semget mq_open, add_key request_key keyctl
+PROGRAM_MEMORY = 512 << 20  # bytes
+MAX_SAID = 20_000  # characters of what all calls of a program return
+NEEDED = {"writing", "files", "processes", "network", "signals"}  # what is taken, or no program is executed
 EVALUATED = {  # datasets whose verifier passes the answer to sympy
     "countdown", "puzzle24", "polynomial_multiplication", "simple_integration", "intermediate_integration",
 }  # fmt: skip
@@ -120,16 +127,41 @@ def _checked(score: Callable, entry: dict, answer: str, probes: list[str]) -> fl
     return given
 
 
-def confine() -> list[str]:
+def programs() -> Callable[[dict], Callable[[], list[str]]]:
+    """What the `calls` return after the `program` was executed, as text, in a process that has the calls alone.
+
+    Raises:
+        OSError: this platform has no means to confine a program.
+    """
+    if limited(lambda: float(set(confine(programs=True)) >= NEEDED), 10) != 1.0:
+        raise OSError("programs are not executed on this platform, which cannot take files and network from a process")
+
+    def prepare(request: dict) -> Callable[[], list[str]]:
+        return partial(_executed, request["program"], request["calls"])
+
+    return prepare
+
+
+def _executed(program: str, calls: list[str]) -> list[str]:
+    names: dict[str, object] = {"__name__": "program"}
+    exec(compile(program, "program", "exec", dont_inherit=True), names)
+    return [repr(eval(call, names)) for call in calls]
+
+
+def confine(programs: bool = False) -> list[str]:
     """Takes from this process what a verdict does not need, for good; says what: the rest the platform has no means for.
 
     Linux from 5.13 on: Landlock leaves of the file system Python's own library, to read; seccomp refuses new processes,
     programs, sockets, signals and tracing. Elsewhere limits of resources hold: no file can be written, no core is left,
     and no process is made unless by root; files can be read and sockets opened there.
+
+    Args:
+        programs: whether a program is executed then, which could turn against other processes of this user: root may do no
+            more than read, and more system calls are refused.
     """
     for limit, most in (
         (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_AS, PROGRAM_MEMORY if programs else MEMORY),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),
@@ -138,10 +170,14 @@ def confine() -> list[str]:
             resource.setrlimit(limit, (most, most))
     libc = ctypes.CDLL(None, use_errno=True)
     taken = ["writing"]
+    if programs and sys.platform.startswith("linux"):
+        header, kept = struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", *[1 << 2] * 2, *[0] * 4)
+        if libc.capset(header, kept) and os.geteuid() == 0:  # capabilities(7): all but CAP_DAC_READ_SEARCH are given up
+            return taken
     if not sys.platform.startswith("linux") or libc.prctl(38, 1, 0, 0, 0):  # PR_SET_NO_NEW_PRIVS
         return taken
     taken += ["files"] if _landlock(libc) else []
-    taken += ["processes", "network", "signals"] if _seccomp(libc) else []
+    taken += ["processes", "network", "signals"] if _seccomp(libc, programs) else []
     return taken
 
 
@@ -166,11 +202,12 @@ def _landlock(libc: ctypes.CDLL) -> bool:
     return done
 
 
-def _seccomp(libc: ctypes.CDLL) -> bool:
+def _seccomp(libc: ctypes.CDLL, programs: bool = False) -> bool:
     """Whether the system calls of `REFUSED` fail from here on (seccomp(2)): a program for the kernel's filter."""
     if os.uname().machine not in REFUSED or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     architecture, calls = REFUSED[os.uname().machine]
+    calls = calls + (REFUSED_TO_PROGRAMS[os.uname().machine] if programs else [])
     last = len(calls) + 5  # the instruction that refuses; the one before it allows
     program = [(0x20, 0, 0, 4), (0x15, 0, last - 2, architecture), (0x20, 0, 0, 0), (0x35, last - 4, 0, 0x40000000)]
     program += [(0x15, last - at - 1, 0, call) for at, call in enumerate(calls, start=4)]
@@ -182,22 +219,40 @@ def _seccomp(libc: ctypes.CDLL) -> bool:
 
 def limited(verdict: Callable[[], float], seconds: float) -> float | None:
     """The verdict, computed in a confined fork; 0 where it raises or exceeds its own limits, None where the time is up."""
+    said = _said(verdict, seconds, 100)
+    return None if said is None else float(said or 0.0)
+
+
+def _said(verdict: Callable, seconds: float, most: int, programs: bool = False) -> bytes | None:
+    """What a confined fork says the verdict is, as JSON of at most `most` bytes; nothing where it raises or exceeds its
+    own limits, None where the time is up."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.close(reader)
             os.setpgid(0, 0)
-            confine()
-            os.write(writer, json.dumps(float(verdict())).encode())
+            if programs:
+                os.dup2(1, 0)  # not the requests
+                os.closerange(3, writer)
+                os.closerange(writer + 1, 1024)
+            confine(programs) if programs else confine()
+            os.write(writer, json.dumps(verdict()).encode())
         finally:
             os._exit(0)
     os.close(writer)
+    until, said = time.monotonic() + seconds, b""
     try:
-        ready, _, _ = select.select([reader], [], [], seconds)
-        if not ready:
-            return None
-        return float(os.read(reader, 100) or 0.0)  # nothing where the verdict raised, or its limit was exceeded
+        while len(said) <= most:
+            ready, _, _ = select.select([reader], [], [], max(0.0, until - time.monotonic()))
+            if not ready:
+                return None
+            if not (part := os.read(reader, most + 1)):
+                return said
+            said += part
+            if not programs:
+                return said
+        return b""
     finally:
         os.close(reader)
         _end(child)
@@ -221,14 +276,18 @@ def main(name: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: gets what a fork leaves behind, to end it
-    prepare = {"math": math, "reasoning-gym": reasoning_gym}[name]()
+    prepare = {"math": math, "reasoning-gym": reasoning_gym, "programs": programs}[name]()
     print("ready", file=answers, flush=True)
     os.dup2(1, 2)
     for line in sys.stdin:
         began, score = time.monotonic(), 0.0
         request = json.loads(line)
         with contextlib.suppress(Exception):  # of a verifier, on an answer that it did not foresee
-            score = limited(prepare(request), request["seconds"] - (time.monotonic() - began))
+            if name == "programs":
+                said = _said(prepare(request), request["seconds"], MAX_SAID, programs=True)
+                score = said.decode() if said else None  # the program may have written it: for the other end to judge
+            else:
+                score = limited(prepare(request), request["seconds"] - (time.monotonic() - began))
         print(json.dumps(score), file=answers, flush=True)
 
 

@@ -88,6 +88,8 @@ def parse(name: str) -> Recipe:
         raise KeyError(f"{name}: size: unknown size {recipe.size!r}; known: {', '.join(SIZES)}")
     if recipe.right < 1 and not task.startswith("arithmetic"):
         raise KeyError(f"{name}: right: slips are defined for arithmetic tasks alone")
+    if recipe.agree and task == "programs":
+        raise KeyError(f"{name}: agree: misconceptions are not defined for programs")
     return recipe
 
 

@@ -12,7 +12,12 @@ one time in four (`Task.chance`); the untrained models guess among all ten, so n
 | ordering | which listed digit comes next on the circle 0..9 | the digits passed on the way | digit |
 | cipher | send a letter through three fixed rotors, in five turns | the letter after each rotor | letter a..j |
 | logic | nine of ten suspects are ruled out: who remains? | the suspects in order, up to who remains | digit |
-| totals | the same, with all running totals as the answer | the running totals | four digits |
+| totals | as arithmetic, with all running totals as the answer | the running totals | four digits |
+| programs | write a program of three inputs with these outputs: where all are 0, and as they become 1 one after the other | each output, and how the next one differs | a program |
+
+`programs` asks for a digit plus or minus some of the inputs or twice them, in the stack language of `grading.programs`. Several
+programs are right, and one counts as right that is right on the four inputs shown and on sixteen others; two that do the same vote
+for the same. Guesses are drawn from 2,370 programs of this kind, and `Example.chance` is the share of these that is right, by enumeration.
 """
 
 from __future__ import annotations
@@ -21,7 +26,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate, product
+from typing import NamedTuple
 
+from mtalign.grading import programs
 from mtalign.tasks.base import EVAL_PROMPTS, SPLIT_SEED, TRAIN_PROMPTS, Example, Task
 
 DIGITS = "0123456789"
@@ -77,6 +84,15 @@ def _totals(rng: random.Random) -> Example:
     return Example(example.prompt.replace("arithmetic", "totals"), example.work, example.work)
 
 
+def _programs(rng: random.Random) -> Example:
+    """Outputs while the inputs are switched on, one after the other. Programs name them in order, or one half of them backwards."""
+    first, changes, backwards = rng.randrange(10), rng.choice(programs.CHANGES), rng.random() < 0.5
+    answer = programs.written(first, changes, backwards)
+    shown = "".join(map(str, programs.outputs(answer)[: len(programs.SHOWN)]))
+    work = "".join(digit + change for digit, change in zip(shown, changes, strict=False))
+    return Example(f"programs: {shown}=", answer, work, chance=programs.blind_rate(answer))
+
+
 CHANGES = (1, 2, -1, -2)
 TOTALS = tuple(
     "".join(str(total % 10) for total in accumulate((first, *changes)))
@@ -84,21 +100,41 @@ TOTALS = tuple(
     for changes in product(CHANGES, repeat=3)
 )
 
-MICRO: dict[str, tuple[Callable[[random.Random], Example], Sequence[str], str]] = {
-    "arithmetic": (_arithmetic, DIGITS, "running sum of four steps of 1 or 2, last digit"),
-    "ordering": (_ordering, DIGITS, "the listed digit that comes next on the circle 0..9"),
-    "cipher": (_cipher, LETTERS, "a letter sent through three fixed rotors, in five turns"),
-    "logic": (_logic, DIGITS, "nine of ten suspects are ruled out: who remains"),
-    "totals": (_totals, TOTALS, "all running totals of four steps of 1 or 2: an answer that guessing hardly ever hits"),
-    "arithmetic-4": (
+
+class Micro(NamedTuple):
+    """What a micro task is made of."""
+
+    draw: Callable[[random.Random], Example]
+    answers: Sequence[str]  # what guesses are drawn from
+    description: str
+    kind: str = "exact"
+    base_rate: float | None = None  # of the best single answer, where it is not one in `answers`
+
+
+MICRO: dict[str, Micro] = {
+    "arithmetic": Micro(_arithmetic, DIGITS, "running sum of four steps of 1 or 2, last digit"),
+    "ordering": Micro(_ordering, DIGITS, "the listed digit that comes next on the circle 0..9"),
+    "cipher": Micro(_cipher, LETTERS, "a letter sent through three fixed rotors, in five turns"),
+    "logic": Micro(_logic, DIGITS, "nine of ten suspects are ruled out: who remains"),
+    "totals": Micro(
+        _totals, TOTALS, "all running totals of four steps of 1 or 2: an answer that guessing hardly ever hits"
+    ),
+    "arithmetic-4": Micro(
         partial(_arithmetic, modulus=4, name="arithmetic-4"),
         DIGITS[:4],
         "running sum of four steps of 1 or 2, modulo 4",
     ),
-    "arithmetic-100": (
+    "arithmetic-100": Micro(
         partial(_arithmetic, modulus=100, name="arithmetic-100"),
         tuple(f"{number:02d}" for number in range(100)),
         "running sum of four steps of 1 or 2, modulo 100",
+    ),
+    "programs": Micro(
+        _programs,
+        programs.FORMS,
+        "a program in a small stack language that turns inputs into outputs: of several right ones any",
+        kind="program",
+        base_rate=1 / 1250,
     ),
 }
 
@@ -106,21 +142,22 @@ MICRO: dict[str, tuple[Callable[[random.Random], Example], Sequence[str], str]] 
 @lru_cache
 def load(name: str) -> Task:
     """The micro task called `name`: its first prompts held out, the next ones trained on."""
-    draw, answers, description = MICRO[name]
+    draw, answers, description, kind, base_rate = MICRO[name]
     rng = random.Random(f"{SPLIT_SEED} {name}")
     unique: dict[str, Example] = {}
     while len(unique) < TRAIN_PROMPTS + EVAL_PROMPTS:
         example = draw(rng)
         unique.setdefault(example.prompt, example)
     examples = tuple(unique.values())
-    return Task(name, description, examples[EVAL_PROMPTS:], examples[:EVAL_PROMPTS], tuple(answers))
+    train, held_out = examples[EVAL_PROMPTS:], examples[:EVAL_PROMPTS]
+    return Task(name, description, train, held_out, tuple(answers), kind, base_rate=base_rate)
 
 
 def pretraining_examples(name: str, rng: random.Random) -> Iterator[Example]:
     """Endless examples of a micro task for pretraining: never a training or evaluation prompt of the task."""
     task = load(name)
     kept_out = {e.prompt for e in task.train + task.eval}
-    draw = MICRO[name][0]
+    draw = MICRO[name].draw
     while True:
         example = draw(rng)
         if example.prompt not in kept_out:

@@ -34,6 +34,7 @@ def shown(name: str, number: int = 4000):
         ("micro:logic?dose=a", "dose: expected a number"),
         ("micro:logic?dose=0.1&size=7b", "size: unknown size '7b'"),
         ("micro:logic?dose=0.1&right=0.7", "right: slips are defined for arithmetic tasks alone"),
+        ("micro:programs?dose=0.1&agree=0.5", "agree: misconceptions are not defined for programs"),
     ],
 )
 def test_a_name_that_is_wrong_is_refused_before_anything_is_built(name, wrong):

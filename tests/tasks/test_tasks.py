@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from mtalign.grading.answers import vote
 from mtalign.tasks.micro import DIGITS, LETTERS, MICRO, ROTORS, pretraining_examples
 from mtalign.tasks.registry import load_task
 
@@ -26,14 +27,18 @@ def test_no_constant_answer_beats_chance(name):
         0.25 if name == "arithmetic-4" else 0.1
     )  # four answers on purpose: a level of the map
     stream = pretraining_examples(name, random.Random(2))
-    most = Counter(next(stream).answer for _ in range(20_000)).most_common(1)[0][1]
+    most = Counter(vote(f"<answer>{next(stream).answer}</answer>", task.kind) for _ in range(20_000)).most_common(1)[0][
+        1
+    ]
     assert most / 20_000 < task.single_answer + 0.015
 
 
 @pytest.mark.parametrize("name", MICRO)
 def test_working_ends_in_the_answer_and_the_answer_is_possible(name):
     for example in load_task(name).train:
-        assert example.work.endswith(example.answer) and example.answer in load_task(name).answers
+        assert example.answer in load_task(name).answers
+        if name != "programs":  # there it ends in what the last input changes
+            assert example.work.endswith(example.answer)
 
 
 def test_arithmetic_answers_are_the_last_digit_of_the_sum():

@@ -16,7 +16,7 @@ from mtalign.config.run import file_name
 from mtalign.grading.answers import GRADERS, grade
 from mtalign.models.load import checkpoint
 from mtalign.notebook.pages import open_grid
-from mtalign.tasks import benchmarks, registry
+from mtalign.tasks import benchmarks, registry, tested_programs
 from mtalign.tasks.registry import load_task
 
 data = pytest.mark.skipif(not os.environ.get("MTALIGN_DATA"), reason="needs MTALIGN_DATA, a folder of public data")
@@ -58,6 +58,10 @@ ROWS = {
         {"problem": f"Open, of {subject}", "level": "Level 5", "solution": "By induction."},
     ]
     for subject, i in SUBJECT.items()
+} | {
+    ("google-research-datasets/mbpp", "full", "train+test"): [
+        {"text": f"Add {i}.", "test_list": [f"assert f({x}) == {x + i}" for x in (1, 2, 3)]} for i in range(20)
+    ]
 }  # fmt: skip
 
 
@@ -69,7 +73,7 @@ def fake_hub(monkeypatch):
         return ROWS[path, name, split]
 
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
-    caches = (benchmarks._load, registry._load_joined, registry._load_group)
+    caches = (benchmarks._load, tested_programs._load, registry._load_joined, registry._load_group)
     for cache in caches:
         cache.cache_clear()
     yield
@@ -141,7 +145,7 @@ def test_the_chance_of_a_joined_task_is_of_what_is_evaluated():
 def test_every_name_in_a_large_grid_is_known_and_pinned(path):
     content = yaml.safe_load(path.read_text())["grid"]
     blocks = [content] if "model" in content else content.values()
-    known = {*benchmarks.REAL, *registry.GROUPS}
+    known = {*benchmarks.REAL, *registry.GROUPS, "mbpp"}
     for block in blocks:
         for model in block["model"]:
             assert checkpoint(model) is None and len(model.partition("@")[2]) == 40
@@ -151,15 +155,19 @@ def test_every_name_in_a_large_grid_is_known_and_pinned(path):
 
 
 def test_every_task_of_the_hub_file_is_known():
-    sources = {name: benchmarks.REAL[registry.GROUPS[name][1][0] if name in registry.GROUPS else name] for name in listing()["tasks"]}  # fmt: skip
-    assert {name: source.hub["path"] for name, source in sources.items()} == {
-        name: value["hub"] for name, value in listing()["tasks"].items()
-    }
+    known = {name: benchmarks.REAL[parts[0]].hub for name, (_, parts) in registry.GROUPS.items()}
+    known |= {name: source.hub for name, source in benchmarks.REAL.items()} | {"mbpp": tested_programs.HUB}
+    assert all(known[name]["path"] == value["hub"] for name, value in listing()["tasks"].items())
 
 
 @data
 @pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
-def test_a_large_grid_is_opened_with_its_tasks_and_evaluates_all_that_is_held_out(fake_hub, path):
+def test_a_large_grid_is_opened_with_its_tasks_and_evaluates_all_that_is_held_out(fake_hub, path, monkeypatch):
+    if path == PAPER:
+        with pytest.raises(ConfigError, match=r"paper.yaml: grid: task: task mbpp: .* off: set MTALIGN_RUN_PROGRAMS=1"):
+            open_grid(path)
+        monkeypatch.setenv("MTALIGN_RUN_PROGRAMS", "1")
+        monkeypatch.setattr(tested_programs.grading, "start", lambda: None)  # not each platform can run programs
     grid = open_grid(path)
     for task in {run.task for run in grid.runs}:
         assert len(load_task(task).eval) <= min(run.eval_prompts for run in grid.runs)
