@@ -28,6 +28,9 @@ SETTINGS = {
     "group": "num_generations",
 }  # fields of a run that levels vary
 MEASURE = "chance-corrected pass@4"
+EMPTY = [
+    "level", "model", "task", "dose", "pretraining", MEASURE, "working", "gain", "testable", "shares", "taken", "runs", "theory",
+]  # fmt: skip
 
 
 def level(run: Run) -> str:
@@ -77,7 +80,7 @@ def cells(runs: Iterable[Run], store: Records, reward: str = "majority_vote", ob
         mapped = _finished(store, (run for run in same if _arm(run) == (reward, objective, "full")))
         if standard and mapped:
             rows.append(_cell(same[0], store.read(same[0].base), standard, mapped))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else EMPTY)
 
 
 def _arm(run: Run) -> tuple[str, str, str]:
