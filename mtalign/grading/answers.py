@@ -255,7 +255,8 @@ def canonical(answer: str, kind: str = "exact") -> str:
 
         return value(answer)
     if kind in ("korbench-counterfactual", "korbench-cipher", "korbench-logic"):
-        return re.sub(r'["\n ]', "", answer) or answer
+        inner = '"' if kind == "korbench-logic" else ""
+        return re.sub(rf"[\n {inner}]", "", answer).strip('"') or answer
     return answer
 
 

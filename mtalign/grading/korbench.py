@@ -127,7 +127,8 @@ def plain(answer: str, truth: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"[\n ]", "", text).strip('"[]')
+    bare = re.sub(r"[\n ]", "", text)
+    return bare.strip('"[]') or bare
 
 
 def _same_signs(answer: str, truth: str) -> bool:
