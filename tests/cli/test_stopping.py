@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,10 @@ main()
 
 
 def test_ctrl_c_while_modules_are_imported_is_one_line():
-    done = subprocess.run([sys.executable, "-c", SLOWLY], capture_output=True, text=True)
+    heard = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # a shell's background jobs ignore Ctrl-C, and hand that on
+    done = subprocess.run([sys.executable, "-c", SLOWLY], capture_output=True, text=True, preexec_fn=heard)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "mtalign: stopped; nothing was begun\n")
 
 
