@@ -50,14 +50,11 @@ def committed() -> set[Path]:
 
 FILES = committed()
 PAGES = sorted(path for path in FILES if path.suffix == ".html" and path.is_file())
-OLD = pytest.mark.xfail(
-    reason="reports/alignment is drawn by older code: execute it again, then delete this line", strict=False
-)
 
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=OLD) if p.parent.name == "alignment" else p for p in PAGES],
+    PAGES,
     ids=lambda page: f"{page.parent.name}/{page.name}",
 )
 def test_every_link_of_a_committed_page_leads_somewhere(page):
