@@ -70,6 +70,6 @@ def test_the_tutorial_works_as_written(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     cells = json.loads((tmp_path / "out.ipynb").read_text())["cells"]
     said = "".join(cells[-1]["outputs"][0]["data"]["text/markdown"])
-    assert "**short_answers** on micro-a, ordering" in said and "share" in said
+    assert "**short answers** on micro-a, ordering" in said and "share" in said
     pictures = [o["data"] for c in cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
     assert "accuracy on held-out prompts" in "".join(pictures[0]["text/plain"])
