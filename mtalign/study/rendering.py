@@ -80,6 +80,8 @@ def unknown_files(out: Path, grid: Grid) -> dict[str, str]:
         is_record = name.startswith("records/") and name.count("/") == 1 and name.endswith(".json")
         if name not in {*ours, *grids} and not is_record:
             wrong[name] = "is not of this study"
+        elif (out / name).is_symlink():
+            wrong[name] = "is a link: what it leads to can be changed from elsewhere"
     runs = {"style.css", *PASSING, *(f"{run.run_id}.html" for run in grid.runs)}
     for path in (out / "runs").rglob("*"):
         if path.is_file() and f"{path.relative_to(out / 'runs')}" not in runs:

@@ -79,13 +79,13 @@ def test_of_a_model_without_any_alignment_nothing_is_promised(chance):
     assert made.by_claim["standard_rl"].expects is False
     for claim in ("majority_vote", "negative_samples", "one_example"):
         forecast = made.by_claim[claim]
-        assert forecast.probability is None and forecast.why.startswith("outside of the measured range, 0.05 to 0.99")
+        assert forecast.probability is None and forecast.why.startswith("outside of the measured range, 0.0")
     assert card.next_step(made).startswith("Do not start RL yet")
 
 
 def test_standard_rl_is_judged_by_what_it_gained_where_alignment_was_as_low():
     level, share = measured.points("standard_rl", "chance-corrected pass@4")
-    assert len(level) == 26 and share[level < 0.03].max() < 0.1 and share[level > 0.2].min() > 0.9
+    assert len(level) == 31 and share[level < 0.03].max() < 0.1 and share[level > 0.2].min() > 0.9
 
 
 @pytest.mark.parametrize(

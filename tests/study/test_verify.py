@@ -166,6 +166,10 @@ def forge(site):
         (lambda s: (s / "other.grid.yaml").write_text(GRID), "other.grid.yaml: one of several grid files"),
         (lambda s: (s / "headline.png").write_bytes(png()), "headline.png: is not what the notebooks and records"),
         (lambda s: (s / "runs" / "style.css").write_text("* {}"), "runs/style.css: is not what the notebooks"),
+        (
+            lambda s: (s / "index.html").symlink_to((s / "index.html").rename(s.parent / "elsewhere.html")),
+            "index.html: is a link",
+        ),
         (lambda s: (s / "runs" / "x.html").write_text("x"), "runs/x.html: is not of this study"),
         (lambda s: (s / "10_verdicts.ipynb").write_text("[" * 100_000), "10_verdicts.ipynb: does not say"),
         (lambda s: record_of(s).write_text("[" * 100_000), "corrupt record"),
