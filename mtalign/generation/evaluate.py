@@ -28,6 +28,7 @@ def evaluate(
     instruction: str = "",
     style: Style = "think",
     shown: Sequence[tuple[str, str]] = DEMONSTRATIONS,
+    joint: bool = True,
 ) -> dict:
     """What a model can do on P examples: the evidence kept in a record.
 
@@ -36,6 +37,7 @@ def evaluate(
         num_samples: completions drawn of each prompt (N).
         max_tokens: of a completion, at most.
         instruction, style, shown: how a question becomes a prompt, as in `prompts.render`.
+        joint: how random numbers are drawn, as in `sampling.sample_and_greedy`.
 
     Returns:
         `num_samples` (N); lists of P: `correct` (right samples, 0 to N), `answers` (answer as `grading.answers.vote`
@@ -47,7 +49,7 @@ def evaluate(
     prompts = [render(tokenizer, e.prompt, instruction, style, shown) for e in examples]
     asked = (model, tokenizer, prompts)
     if style == "bare":
-        sampled, greedy = sample_and_greedy(*asked, num_samples, max_tokens, seed, temperature)
+        sampled, greedy = sample_and_greedy(*asked, num_samples, max_tokens, seed, temperature, joint)
     else:
         sampled = sample(*asked, num_samples, max_tokens, seed, temperature)
         greedy = sample(*asked, 1, max_tokens, seed, temperature=0)

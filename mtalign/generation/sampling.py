@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from transformers import LogitsProcessor, StoppingCriteria
 
+from mtalign.generation.drawing import Answered, Drawn, Uniform
 from mtalign.generation.prompts import continued
-from mtalign.grading.answers import CLOSE
 from mtalign.models.size import cache_bytes
+from mtalign.speed.cpu import packed
 from mtalign.speed.decoding import QUICK
 from mtalign.speed.prefix_cache import can_share, shared_prefix
 
@@ -33,8 +33,6 @@ def rows(config: dict, tokens: int, memory: int | None = None) -> int:
     return max(1, min(ROWS, int(0.4 * memory) // (cache_bytes(config) * tokens)))
 
 
-BLOCK = 256  # tokens of the vocabulary that are drawn from together
-TAIL = 12  # tokens in which the end of an answer is looked for
 LARGE, LARGE_ROWS = 10_000_000, 512  # a model from this many parameters on decodes at most so many at a time ...
 LARGE_BYTES = 10**9  # ... and on a CPU as many as have a KV cache, and all copies of the logits, of this size
 
@@ -94,40 +92,66 @@ def sample(
 
 
 def sample_and_greedy(
-    model, tokenizer, prompts: Sequence[str], num_samples: int, max_tokens: int, seed: int, temperature: float
-) -> tuple[list[list[str]], list[list[str]]]:
+    model, tokenizer, prompts: Sequence[str], num_samples: int, max_tokens: int, seed: int, temperature: float,
+    joint: bool = True,
+) -> tuple[list[list[str]], list[list[str]]]:  # fmt: skip
     """`num_samples` completions and the greedy one for each prompt.
 
     A model that samples over prefix trees (`speed.decoding`) reads each prompt once for both, and computes what
-    completions begin with once: of a trained model most are the same. A completion ends at the end token alone.
+    completions begin with once: of a trained model most are the same.
+
+    Args:
+        joint: whether random numbers are drawn for all rows, the greedy ones too, and a completion ends at the end token
+            alone. Else the completions are those of `sample`, for both temperatures, up to rounding.
 
     Returns:
         P lists of N completions, and P lists of the greedy one.
     """
+    asked = (model, tokenizer, prompts)
     if type(model) not in QUICK.values():
-        asked = (model, tokenizer, prompts)
         sampled = sample(*asked, num_samples, max_tokens, seed, temperature)
         return sampled, sample(*asked, 1, max_tokens, seed, temperature=0)
     torch.manual_seed(seed)
+    found = _over_trees(*asked, num_samples, max_tokens, temperature, greedy=True, joint=joint)
+    return [texts[:-1] for texts in found], [texts[-1:] for texts in found]
+
+
+PART = 8  # prompts whose completions are decoded together over trees: their rows are enough for fast products
+
+
+@torch.inference_mode()
+def _over_trees(
+    model, tokenizer, prompts, num_samples: int, max_tokens: int, temperature: float, greedy=False, joint=False
+) -> list[list[str]]:
+    """Completions of each prompt over prefix trees, `num_samples` drawn and, where `greedy`, the likeliest as the last."""
     encoded = tokenizer(list(prompts))["input_ids"]
     order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
-    each = num_samples + 1
-    size = max(1, _large_rows(model, max(map(len, encoded)) + max_tokens) // each)  # prompts decoded at a time
+    each, longest = num_samples + greedy, max(map(len, encoded))
+    drawn = each if joint else num_samples  # random numbers of a prompt at each step
+    copies = 1 if joint or not can_share(model) else max(1, num_samples)  # as in `_sample_large`
+    size = max(
+        1, _large_rows(model, longest // copies + max_tokens) // max(1, drawn)
+    )  # prompts whose random numbers are drawn together
     found: list[list[str]] = [[] for _ in prompts]
-    for start in range(0, len(order), size):
-        batch = order[start : start + size]
-        inputs = tokenizer.pad({"input_ids": [encoded[i] for i in batch]}, return_tensors="pt").to(model.device)
-        ids, mask = (inputs[key].repeat_interleave(each, dim=0) for key in ("input_ids", "attention_mask"))
-        with torch.inference_mode():
-            out = model.generate(
-                input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id, do_sample=False, logits_processor=[_DrawnAndGreedy(temperature, each)],
-            )  # fmt: skip
-        texts = tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-        for position, index in enumerate(batch):
-            own = texts[position * each : (position + 1) * each]
-            found[index] = [continued(prompts[index], text) for text in own]
-    return [texts[:-1] for texts in found], [texts[-1:] for texts in found]
+    with packed(model):
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            numbers = Uniform(len(batch) * drawn, model.device)
+            of_row = torch.arange(len(batch) * drawn, device=model.device).view(len(batch), drawn)[:, :num_samples]
+            of_row = torch.nn.functional.pad(of_row, (0, int(greedy)), value=-1)  # (prompts, rows of each)
+            step = len(batch) if joint else PART
+            for first in range(0, len(batch), step):
+                part = batch[first : first + step]
+                choose = Drawn(temperature, numbers, of_row[first : first + step].flatten(), always=joint)
+                inputs = tokenizer.pad({"input_ids": [encoded[i] for i in part]}, return_tensors="pt").to(model.device)
+                ids, mask = inputs["input_ids"], inputs["attention_mask"]
+                stop = {} if joint else {"stopping_criteria": [Answered(tokenizer, ids.shape[1])]}
+                texts = draw(
+                    model, tokenizer, ids, mask, each, max_tokens, do_sample=False, logits_processor=[choose], **stop
+                )
+                for index, own in zip(part, texts, strict=True):
+                    found[index] = [continued(prompts[index], text) for text in own]
+    return found
 
 
 def _large_rows(model, tokens: int) -> int:
@@ -145,13 +169,17 @@ def _sample_large(model, tokenizer, prompts, num_samples: int, max_tokens: int, 
 
     A prompt is read once for all its samples: with few tokens to write, reading would cost most.
     """
-    choose = {"do_sample": False, "logits_processor": [_Drawn(temperature)] if temperature else []}
+    if type(model) in QUICK.values():
+        if temperature:
+            return _over_trees(model, tokenizer, prompts, num_samples, max_tokens, temperature)
+        return [o * num_samples for o in _over_trees(model, tokenizer, prompts, 0, max_tokens, 1.0, greedy=True)]
+    choose = {"do_sample": False, "logits_processor": [Drawn(temperature)] if temperature else []}
     encoded = tokenizer(list(prompts))["input_ids"]
     order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
     completions: list[list[str]] = [[] for _ in prompts]
     copies = num_samples if can_share(model) else 1  # a prompt is kept once, or for each sample
     size = max(1, _large_rows(model, max(map(len, encoded)) // copies + max_tokens) // num_samples)  # prompts
-    with shared_prefix(model) as new_cache:
+    with shared_prefix(model) as new_cache, packed(model):
         for start in range(0, len(order), size):
             batch = order[start : start + size]
             inputs = tokenizer.pad({"input_ids": [encoded[i] for i in batch]}, return_tensors="pt").to(model.device)
@@ -161,60 +189,8 @@ def _sample_large(model, tokenizer, prompts, num_samples: int, max_tokens: int, 
                 read = {"position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)[:, :-1], "attention_mask": mask[:, :-1]}
                 model(ids[:, :-1], past_key_values=cache, logits_to_keep=1, **read)
                 cache.share(num_samples, max_tokens)
-            how = choose | {"past_key_values": cache, "stopping_criteria": [_Answered(tokenizer, ids.shape[1])]}
+            how = choose | {"past_key_values": cache, "stopping_criteria": [Answered(tokenizer, ids.shape[1])]}
             drawn = draw(model, tokenizer, ids, mask, num_samples, max_tokens, **how)
             for index, texts in zip(batch, drawn, strict=True):
                 completions[index] = [continued(prompts[index], text) for text in texts]
     return completions
-
-
-class _Drawn(LogitsProcessor):
-    """Draws each row's token and leaves it as the only one: one uniform number a row, where `do_sample` draws one for
-    each token of the vocabulary and takes a third of the time of decoding on a CPU. The distribution is the same.
-
-    A block of `BLOCK` tokens is drawn by its share, then a token within it: one pass over the vocabulary.
-    """
-
-    def __init__(self, temperature: float):
-        self.temperature = temperature
-
-    def __call__(self, ids, scores):
-        rows, vocabulary = scores.shape
-        weights = scores.sub_(scores.amax(dim=-1, keepdim=True)).div_(self.temperature).exp_()  # (B, V), in place
-        blocks = torch.nn.functional.pad(weights, (0, -vocabulary % BLOCK)).view(rows, -1, BLOCK)
-        below = blocks.sum(dim=-1).cumsum(dim=-1, dtype=torch.float64)  # (B, V / BLOCK)
-        drawn = torch.rand(rows, 1, dtype=torch.float64, device=scores.device) * below[:, -1:]
-        block = torch.searchsorted(below, drawn, right=True).clamp(max=below.shape[1] - 1)  # (B, 1)
-        drawn -= below.gather(1, block) - blocks.sum(dim=-1).double().gather(1, block)
-        within = blocks[torch.arange(rows, device=scores.device), block[:, 0]].cumsum(dim=-1, dtype=torch.float64)
-        token = torch.searchsorted(within, drawn, right=True).clamp(max=BLOCK - 1) + block * BLOCK
-        token = token.clamp(max=vocabulary - 1)
-        return scores.fill_(-torch.inf).scatter_(1, token, 0.0)
-
-
-class _DrawnAndGreedy(_Drawn):
-    """The same, but the last of every `each` rows takes its likeliest token."""
-
-    def __init__(self, temperature: float, each: int):
-        super().__init__(temperature)
-        self.each = each
-
-    def __call__(self, ids, scores):
-        greedy = torch.arange(self.each - 1, len(scores), self.each, device=scores.device)
-        likeliest = scores[greedy].argmax(dim=-1)  # before the scores are drawn from, in place
-        drawn = super().__call__(ids, scores)
-        drawn[greedy] = -torch.inf
-        drawn[greedy, likeliest] = 0.0
-        return drawn
-
-
-class _Answered(StoppingCriteria):
-    """A completion is done where its answer is closed: a model that is not tuned for chats would go on."""
-
-    def __init__(self, tokenizer, start: int):
-        self.tokenizer, self.start = tokenizer, start
-
-    def __call__(self, ids, scores, **_):
-        tails = self.tokenizer.batch_decode(ids[:, max(self.start, ids.shape[1] - TAIL) :])
-        done = [CLOSE in tail for tail in tails]
-        return torch.tensor(done, device=ids.device)

@@ -29,8 +29,9 @@ TRAIN_EVIDENCE = ("num_samples", "correct", *VOTES)  # kept of the base model's 
 
 
 def execute(
-    run: Run, records: Records, progress=None, resources: Resources | None = None, shared: Path | None = None
-) -> dict:
+    run: Run, records: Records, progress=None, resources: Resources | None = None, shared: Path | None = None,
+    fast: bool = False,
+) -> dict:  # fmt: skip
     """Computes a run and returns what its record holds; the records it needs must be finished.
 
     The result depends on the run alone: one thread, every generator seeded from the run. Where training is spread over
@@ -39,6 +40,8 @@ def execute(
     Args:
         progress: called with (updates done, updates in all).
         shared: folder of checkpoints and of TensorBoard's logs; by default the one that holds the records' folder.
+        fast: whether an untrained model is evaluated up to rounding, as it is for runs that are `fast` themselves; the
+            record says so.
 
     Raises:
         RunError: a needed record is missing, or the arm has nothing to train on.
@@ -50,7 +53,7 @@ def execute(
     start = time.perf_counter()
     resources = resources or Resources()
     if run.max_steps == 0:
-        record = _untrained(run)
+        record = _untrained(run, fast)
     else:
         record = _trained(run, records, progress, resources, shared or records.folder.resolve().parent)
     record = (
@@ -64,18 +67,18 @@ def execute(
     return record | {"seconds": round(time.perf_counter() - start, 2)} | provenance(run)
 
 
-def _untrained(run: Run) -> dict:
+def _untrained(run: Run, fast: bool) -> dict:
     """What the model can do before RL, on training prompts too: some rewards are made from that."""
     from mtalign.models.load import load_model
 
-    model, tokenizer = load_model(run.model, exact=not run.fast)
+    model, tokenizer = load_model(run.model, exact=not fast)
     task = load_task(run.task)
     train = {"num_samples": run.num_samples, "correct": [], "answers": []}
     if task.train:
-        evaluation = _evaluate(run, model, tokenizer, task.train[: run.train_prompts], seed=1)
+        evaluation = _evaluate(run, model, tokenizer, task.train[: run.train_prompts], seed=1, joint=not fast)
         train = {key: evaluation[key] for key in TRAIN_EVIDENCE if key in evaluation}
-    after = _evaluate(run, model, tokenizer, task.eval[: run.eval_prompts], seed=0)
-    return {"train": train, "after": after, "before": after}
+    after = _evaluate(run, model, tokenizer, task.eval[: run.eval_prompts], seed=0, joint=not fast)
+    return {"train": train, "after": after, "before": after} | ({"fast": True} if fast else {})
 
 
 def _trained(run: Run, records: Records, progress, resources: Resources, shared: Path) -> dict:
@@ -115,7 +118,7 @@ def _trained(run: Run, records: Records, progress, resources: Resources, shared:
     return record
 
 
-def _evaluate(run: Run, model, tokenizer, examples: Sequence[Example], seed: int) -> dict:
+def _evaluate(run: Run, model, tokenizer, examples: Sequence[Example], seed: int, joint: bool = True) -> dict:
     """`evaluate` in the run's own settings, on a GPU in bfloat16 where the run says so."""
     import torch
 
@@ -126,7 +129,7 @@ def _evaluate(run: Run, model, tokenizer, examples: Sequence[Example], seed: int
     with torch.autocast("cuda", torch.bfloat16) if gpu and run.bf16 else contextlib.nullcontext():
         return evaluate(
             model, tokenizer, examples, task.kind, run.num_samples, run.max_completion_length, seed, run.temperature,
-            instruction=task.instruction, style=run.style, shown=demonstrations(task, run.shots),
+            instruction=task.instruction, style=run.style, shown=demonstrations(task, run.shots), joint=joint,
         )  # fmt: skip
 
 
@@ -151,10 +154,12 @@ def _finished(records: Records, run: Run) -> dict:
     return record
 
 
-def attempt(run: Run, records: Records, resources: Resources | None, progress: Path | None, shared=None) -> dict:
+def attempt(
+    run: Run, records: Records, resources: Resources | None, progress: Path | None, shared=None, fast: bool = False
+) -> dict:
     """The run's record, of a failure too."""
     try:
-        return execute(run, records, reporter(progress), resources, shared)
+        return execute(run, records, reporter(progress), resources, shared, fast)
     except Exception as error:
         reason = in_one_line(error, 500)
         return {"status": "failed", "reason": reason} | provenance(run)

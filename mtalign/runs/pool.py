@@ -14,6 +14,7 @@ from pebble import ProcessExpired, ProcessPool
 from mtalign.config.bar import bar
 from mtalign.config.resources import Resources
 from mtalign.config.run import Run
+from mtalign.models.load import is_micro
 from mtalign.records.store import Records
 from mtalign.runs.progress import State
 from mtalign.runs.provenance import refuse_stale
@@ -45,6 +46,8 @@ def complete(
         ConfigError: a record is damaged or stale, or the folder cannot be written.
     """
     records.prepare()
+    runs = list(runs)
+    fast = {run.base for run in runs if run.fast and not is_micro(run.model)}  # a micro model is as fast exactly
     missing, counts = _missing(runs, records, retry_failed)
     progress = Progress(missing, counts, out)
     if not missing:
@@ -61,7 +64,7 @@ def complete(
         while waiting or running:
             for run in _ready(waiting, running)[: workers - len(running)]:
                 waiting.remove(run)
-                arguments = (run, records.folder, resources, progress.state.progress(run))
+                arguments = (run, records.folder, resources, progress.state.progress(run), run in fast)
                 with unheard():  # the first call starts the processes
                     running[pool.schedule(compute_and_write, args=arguments)] = run
             progress.show(list(running.values()))

@@ -62,10 +62,11 @@ class RayPool:
 
     def schedule(self, _function, args):
         """A `concurrent.futures.Future` of the run's record."""
-        run, folder, resources, progress = args
+        run, folder, resources, progress, fast = args
         records = Records(folder)
         needed = [(other, records.read(other)) for other in run.needs]
-        return self.task.remote(run, needed, resources, str(Path(folder).resolve().parent), progress).future()
+        out = str(Path(folder).resolve().parent)
+        return self.task.remote(run, needed, resources, out, progress, fast).future()
 
     def close(self) -> None:
         """Nothing: all tasks are done."""
@@ -79,7 +80,9 @@ class RayPool:
         self.ray.shutdown()
 
 
-def compute(run: Run, needed: list[tuple[Run, dict]], resources: Resources, out: str, progress: Path | None) -> dict:
+def compute(
+    run: Run, needed: list[tuple[Run, dict]], resources: Resources, out: str, progress: Path | None, fast: bool
+) -> dict:
     """On a node: the run's record, of a failure too."""
     from mtalign.runs.execute import attempt
     from mtalign.runs.worker import quiet
@@ -92,4 +95,4 @@ def compute(run: Run, needed: list[tuple[Run, dict]], resources: Resources, out:
         for other, record in needed:
             records.write(other, record)
         seen = shared if shared.is_dir() else Path(folder)  # a folder that all nodes see keeps checkpoints
-        return attempt(run, records, resources, progress if shared.is_dir() else None, seen)
+        return attempt(run, records, resources, progress if shared.is_dir() else None, seen, fast)

@@ -20,10 +20,12 @@ from mtalign.records.store import Records
 from mtalign.runs.execute import attempt
 
 
-def compute_and_write(run: Run, folder, resources: Resources | None = None, progress: Path | None = None) -> bool:
+def compute_and_write(
+    run: Run, folder, resources: Resources | None = None, progress: Path | None = None, fast: bool = False
+) -> bool:
     """In a worker: computes the run and writes its record, of a failure too."""
     records = Records(folder)
-    record = attempt(run, records, resources, progress)
+    record = attempt(run, records, resources, progress, fast=fast)
     records.write(run, record)
     return record["status"] == "finished"
 

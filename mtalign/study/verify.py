@@ -183,7 +183,15 @@ def wrong_results(runs: list[Run], records: Records) -> dict[str, str]:
     for run in bar(runs, desc="runs again", unit="run"):
         try:
             record = records.read(run)
-            again = {"run_id": run.run_id, "config": record["config"], **execute(run, records)} if record else None
+            again = (
+                {
+                    "run_id": run.run_id,
+                    "config": record["config"],
+                    **execute(run, records, fast=record.get("fast", False)),
+                }
+                if record
+                else None
+            )
         except Exception as error:  # whatever it is, the record was not confirmed
             wrong[f"{run.run_id} again"] = in_one_line(error)
             continue

@@ -35,6 +35,7 @@ class ArmTrainer(GRPOTrainer):
         self.epochs = 0  # over the data set, done before the checkpoint that is gone on from
         self.later = WAITS and self.beta == 0.0 and not self.use_vllm
         self.rolling = False  # whether trl asks for the log-probabilities of a rollout
+        self.learned = None  # (B,) which rows of an update have a gradient; None: all
 
     def _get_train_sampler(self, dataset=None):
         sampler = super()._get_train_sampler(dataset)
@@ -60,8 +61,12 @@ class ArmTrainer(GRPOTrainer):
         fresh = self._step % self.args.steps_per_generation == 0 or self._buffered_inputs is None
         inputs = super()._prepare_inputs(generation_batch)
         if self.later and fresh and self.model.training:
-            for batch in self._buffered_inputs[self.args.gradient_accumulation_steps :]:
-                batch["old_per_token_logps"] = self._old(batch)
+            first = self.args.gradient_accumulation_steps
+            for batch in self._buffered_inputs[:first]:
+                batch.pop("old_per_token_logps", None)
+            for batch in self._buffered_inputs[first:]:
+                if "old_per_token_logps" not in batch:
+                    batch["old_per_token_logps"] = self._old(batch)
         return inputs
 
     @torch.no_grad()
@@ -76,17 +81,45 @@ class ArmTrainer(GRPOTrainer):
             return input_ids.new_zeros(len(input_ids), logits_to_keep), None, None
         if self.prefix_tree:
             with self.accelerator.autocast():
-                rows = input_ids, attention_mask, logits_to_keep
-                return *log_probabilities(self.accelerator.unwrap_model(model), *rows, self.temperature), None
+                return *self._over_trees(model, input_ids, attention_mask, logits_to_keep), None
         return super()._get_per_token_logps_and_entropies(
             model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
         )
 
+    def _compute_loss(self, model, inputs):
+        # Where the advantage is 0 a row has no gradient; with a KL or an entropy term it has.
+        if self.prefix_tree and self.beta == 0.0 and not self._entropy_bonus_enabled:
+            self.learned = inputs["advantages"] != 0
+        try:
+            return super()._compute_loss(model, inputs)
+        finally:
+            self.learned = None
+
+    def _over_trees(self, model, ids, mask, logits_to_keep: int):
+        """`log_probabilities`; without a gradient for prompts none of whose rows has one."""
+        model, learned = self.accelerator.unwrap_model(model), self.learned
+        if learned is None or learned.all() or not torch.is_grad_enabled():
+            return log_probabilities(model, ids, mask, logits_to_keep, self.temperature)
+        before = ids.shape[1] - logits_to_keep
+        _, prompt = torch.unique(ids[:, :before], dim=0, return_inverse=True)
+        of_prompt = torch.zeros(len(ids), dtype=torch.bool).index_fill_(0, prompt[learned], True)
+        of_prompt[prompt[0]] |= not learned.any()  # a loss has a gradient, of zeros
+        learned, parts = of_prompt[prompt], []
+        for rows, with_gradient in ((learned, True), (~learned, False)):
+            with torch.set_grad_enabled(with_gradient):
+                part = log_probabilities(model, ids[rows], mask[rows], logits_to_keep, self.temperature)
+            parts.append(part)
+        order = torch.cat([learned.nonzero(), (~learned).nonzero()]).flatten().argsort()
+        return [torch.cat(both)[order] for both in zip(*parts, strict=True)]
+
     def _generate_and_score_completions(self, inputs):
-        self.rolling = True
+        self.rolling, sampler = True, self.accelerator.unwrap_model(self.model)
+        sampler.logs = None
         output = super()._generate_and_score_completions(inputs)
         if self.later:
             output.pop("old_per_token_logps", None)
+            if self.prefix_tree and sampler.logs is not None:  # sampling has computed them already
+                output["old_per_token_logps"] = sampler.logs * output["completion_mask"]
         groups = self._rewards.sum(dim=1).view(-1, self.num_generations)  # (groups, G); NaN stays NaN
         if self.refill == "copies" and self.model.training:
             output = self._refilled(output, groups)

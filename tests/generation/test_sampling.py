@@ -7,7 +7,8 @@ from scipy.stats import chisquare
 from test_models_real import needs
 
 from mtalign.generation import sampling
-from mtalign.generation.sampling import _Drawn, sample
+from mtalign.generation.drawing import Drawn
+from mtalign.generation.sampling import sample
 from mtalign.speed.prefix_cache import shared_prefix
 
 
@@ -16,7 +17,7 @@ from mtalign.speed.prefix_cache import shared_prefix
 def test_tokens_are_drawn_with_the_probabilities_of_the_softmax(temperature, tokens_known):
     torch.manual_seed(0)
     scores = torch.randn(tokens_known) * 2
-    drawn = _Drawn(temperature)(None, scores.repeat(20_000, 1))
+    drawn = Drawn(temperature)(None, scores.repeat(20_000, 1))
     tokens = drawn.argmax(dim=1)
     assert torch.isinf(drawn).sum() == drawn.numel() - len(drawn) and (drawn.max(dim=1).values == 0).all()
     expected = torch.softmax(scores / temperature, dim=0).double().numpy() * len(tokens)
@@ -28,7 +29,7 @@ def test_tokens_are_drawn_with_the_probabilities_of_the_softmax(temperature, tok
 
 def test_a_token_that_cannot_come_is_never_drawn():
     scores = torch.tensor([[-torch.inf, 0.0, -torch.inf]]).repeat(1000, 1)
-    assert (_Drawn(1.0)(None, scores.clone()).argmax(dim=1) == 1).all()
+    assert (Drawn(1.0)(None, scores.clone()).argmax(dim=1) == 1).all()
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])

@@ -11,8 +11,9 @@ from mtalign.config import hub
 from mtalign.config.errors import ConfigError
 from mtalign.diagnosis.preflight import Sampling, in_words, preflight
 from mtalign.generation import sampling
+from mtalign.generation.drawing import Drawn
 from mtalign.generation.prompts import render
-from mtalign.generation.sampling import _Drawn, sample
+from mtalign.generation.sampling import sample
 from mtalign.models import packaged
 from mtalign.models.load import check_names, checkpoint, load_model
 from mtalign.tasks.micro import MICRO
@@ -142,7 +143,7 @@ def plainly(model, tokenizer, prompts, num_samples, max_tokens, seed, temperatur
     torch.manual_seed(seed)
     order = sorted(range(len(prompts)), key=lambda i: len(tokenizer(prompts[i])["input_ids"]))
     inputs = tokenizer([prompts[i] for i in order for _ in range(num_samples)], padding=True, return_tensors="pt")
-    drawn = {"logits_processor": [_Drawn(temperature)]} if temperature else {}
+    drawn = {"logits_processor": [Drawn(temperature)]} if temperature else {}
     out = model.generate(
         input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], max_new_tokens=max_tokens,
         pad_token_id=tokenizer.pad_token_id, do_sample=False, **drawn,

@@ -5,17 +5,19 @@ from importlib import import_module
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2ForCausalLM
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, Qwen2ForCausalLM
 
 from mtalign.config.errors import ConfigError
 from mtalign.config.grid import load_grid
 from mtalign.config.run import Run, make_run
+from mtalign.generation import sampling
+from mtalign.generation.sampling import sample, sample_and_greedy
 from mtalign.models.load import load_model
 from mtalign.records.store import Records
 from mtalign.runs.execute import attempt, execute
 from mtalign.speed import cpu as fast
 from mtalign.speed.cpu import OneDNNLinear, agrees, available, quicken
-from mtalign.speed.decoding import QuickQwen2
+from mtalign.speed.decoding import QuickQwen2, _Sampling
 from mtalign.speed.prefix_tree import log_probabilities
 from mtalign.tasks.registry import load_task
 from mtalign.training import trainer
@@ -140,11 +142,27 @@ def tiny_llama(**sizes):
     return LlamaConfig(num_hidden_layers=2, vocab_size=64, **sizes)
 
 
-@pytest.mark.parametrize("kind", ["qwen2", "llama"])
-def test_a_prefix_tree_gives_the_loss_and_gradient_of_the_rows(loaded, rows, kind):
-    ids, mask, length = rows
+def tiny(kind: str, **sizes):
+    """A random model of another kind, whose distribution is far from uniform."""
     torch.manual_seed(1)
-    model = loaded[1] if kind == "qwen2" else LlamaForCausalLM(tiny_llama())
+    if kind == "llama":
+        model = LlamaForCausalLM(tiny_llama(**sizes))
+    else:
+        types = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 64, "head_dim": 8}
+        config = tiny_llama(**sizes).to_dict() | types
+        del config["model_type"], config["rope_parameters"], config["architectures"]
+        model = Gemma3ForCausalLM(Gemma3TextConfig(**config))
+    with torch.no_grad():
+        model.get_output_embeddings().weight.mul_(20)
+    return model.eval()
+
+
+@pytest.mark.parametrize("kept", [0, 2**27])
+@pytest.mark.parametrize("kind", ["qwen2", "llama", "gemma3_text"])
+def test_a_prefix_tree_gives_the_loss_and_gradient_of_the_rows(loaded, rows, kind, kept, monkeypatch):
+    monkeypatch.setattr(import_module("mtalign.speed.prefix_tree"), "KEPT", kept)
+    ids, mask, length = rows
+    model = loaded[1] if kind == "qwen2" else tiny(kind)
     weight = torch.randn(len(ids), length) * mask[:, -length:]
     logits = model(ids, attention_mask=mask).logits[:, -length - 1 : -1] / 0.9
     logs = logits.log_softmax(dim=-1)
@@ -158,6 +176,33 @@ def test_a_prefix_tree_gives_the_loss_and_gradient_of_the_rows(loaded, rows, kin
         found.append([value[kept], entropy[kept], *(p.grad.clone() for p in model.parameters())])
     for one, other in zip(*found, strict=True):
         assert (one - other).norm() <= 1e-4 * one.norm()
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3_text"])
+def test_a_wide_model_gives_the_text_of_transformers_over_trees(loaded, kind, monkeypatch):
+    plain, tokenizer, questions = tiny(kind, hidden_size=256), loaded[2], load_task("logic").train[:5]
+    quick = copy.deepcopy(plain)
+    quicken(quick, exact=False)
+    assert type(quick) is not type(plain) and quick.share_beginnings
+    asked = [*(e.prompt for e in questions), questions[0].prompt[:-9]]
+    monkeypatch.setattr(sampling, "LARGE", 0)
+    monkeypatch.setattr(sampling, "LARGE_ROWS", 40)  # five prompts, then one; decoded in parts of two
+    monkeypatch.setattr(sampling, "PART", 2)
+    drawn = [sample(model, tokenizer, asked, 8, 12, seed=3) for model in (plain, quick)]
+    greedy = [sample(model, tokenizer, asked, 1, 12, seed=3, temperature=0) for model in (plain, quick)]
+    assert drawn[0] == drawn[1] and greedy[0] == greedy[1]
+    assert sample_and_greedy(quick, tokenizer, asked, 8, 12, 3, 1.0, joint=False) == (drawn[0], greedy[0])
+
+
+def test_what_all_prompts_begin_with_is_read_once(loaded):
+    model, _, tokenizer = loaded
+    texts = [example.prompt for example in load_task("logic").train[:5]]
+    ids = torch.nn.functional.pad(tokenizer(texts, return_tensors="pt")["input_ids"], (3, 0))
+    ids[2:, :-3] = ids[2:, 3:].clone()  # longer by the last three tokens, or padded by three
+    ids[2:, -3:] = torch.tensor([5, 6, 7])
+    apart, quick = sampled(model, ids, do_sample=False), copy.deepcopy(model)
+    quick.share_beginnings = True
+    assert torch.equal(apart, sampled(quick, ids, do_sample=False))
 
 
 def test_tokens_without_a_place_count_nothing(loaded, rows):
@@ -176,6 +221,28 @@ def test_training_over_the_prefix_tree_differs_by_rounding(tmp_path):
         assert tree["curve"][name][0] == pytest.approx(rows["curve"][name][0], rel=1e-3), name
     assert tree["deviations"] == rows["deviations"]
     assert Run(**SMALL, fast=True).base == run.base
+
+
+def test_an_untrained_model_of_a_fast_grid_says_so_and_gives_the_same(tmp_path):
+    records, base = Records(tmp_path), Run(**SMALL).base
+    exact, quick = (execute(base, records, fast=on) for on in (False, True))
+    assert quick["fast"] and "fast" not in exact
+    assert quick["after"] == exact["after"] and quick["train"] == exact["train"]
+
+
+@pytest.mark.parametrize("left_out", ["gradients of 0", "log-probabilities of samples"])
+def test_what_a_fast_update_leaves_out_changes_nothing(tmp_path, monkeypatch, left_out):
+    records, run = Records(tmp_path), Run(**SMALL | {"learning_rate": 1e-3, "max_steps": 6}, fast=True)
+    records.write(run.base, execute(run.base, records))
+    quick = execute(run, records)
+    if left_out == "gradients of 0":
+        monkeypatch.setattr(trainer.ArmTrainer, "_compute_loss", trainer.GRPOTrainer._compute_loss)
+    else:
+        monkeypatch.setattr(_Sampling, "logs", property(lambda self: None, lambda self, logs: None))
+    plain = execute(run, records)
+    assert any(share > 0 for share in quick["curve"]["frac_reward_zero_std"])
+    for name in ("grad_norm", "entropy", "reward"):
+        assert quick["curve"][name] == pytest.approx(plain["curve"][name], rel=2e-3), name
 
 
 def test_fast_is_refused_where_it_does_not_work(tmp_path):
