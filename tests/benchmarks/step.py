@@ -1,10 +1,11 @@
-"""Seconds of a GRPO update of a micro model by part, against the floor: FLOPs of trl's own update at the measured rate of one
-thread. As in the quick grid (`fast`), in arithmetic that equals trl's and transformers' to the last bit (`exact`), and theirs
-(`stock`).
+"""Seconds of a GRPO update of a micro model by part, against the floor: FLOPs of what has to be computed once beginnings are
+shared, at the best rate of a product on one thread, by MKL or oneDNN. As in the quick grid (`fast`), in arithmetic that
+equals trl's and transformers' to the last bit (`exact`), and theirs (`stock`).
 """
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -20,14 +21,17 @@ PARTS = ("generation", "log-probabilities", "backward", "optimizer", "rest")
 
 
 def rate(size: int = 1024, times: int = 20) -> float:
-    """FLOP/s of a float32 matrix product on one thread: the best of several."""
+    """FLOP/s of a float32 matrix product on one thread: the best of several, by whichever library is faster."""
     import torch
 
+    from mtalign.speed.cpu import available, product
+
     a, seconds = torch.randn(size, size), []
-    for _ in range(times):
-        began = time.perf_counter()
-        a @ a
-        seconds.append(time.perf_counter() - began)
+    for multiply in (torch.matmul, product) if available() else (torch.matmul,):
+        for _ in range(times):
+            began = time.perf_counter()
+            multiply(a, a)
+            seconds.append(time.perf_counter() - began)
     return 2 * size**3 / min(seconds)
 
 
@@ -103,16 +107,29 @@ def split(run: Run, train=train) -> Counter:
     return parts
 
 
-def flops(run: Run) -> float:
-    """FLOPs of an update of trl's own: of matrix products, attention included, as torch counts them."""
+def flops(run: Run, train=train) -> float:
+    """FLOPs of the mean update of a run: of matrix products, oneDNN's included, as torch counts them."""
+    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    def linear(x, weight, *_, out_shape=None, **__):  # shapes: (..., inputs), (outputs, inputs)
+        return 2 * math.prod(x) * weight[0]
+
+    def attention(query, key, value, *_, out_shape=None, **__):  # (B, heads, T, D): twice, and its gradient five times
+        return 4 * math.prod(query) * key[2]
+
+    def of_gradient(_, query, key, *__, out_shape=None, **___):
+        return 10 * math.prod(query) * key[2]
+
+    own = {torch.ops.mkldnn._linear_pointwise: linear}
+    own[torch.ops.aten._scaled_dot_product_flash_attention_for_cpu] = attention
+    own[torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward] = of_gradient
     counted = []
-    for steps in (2, 6):
-        with FlopCounterMode(display=False) as counter:
-            stock(replace(run, max_steps=steps))
+    for steps in (2, run.max_steps):
+        with FlopCounterMode(display=False, custom_mapping=own) as counter:
+            train(replace(run, max_steps=steps))
         counted.append(counter.get_total_flops())
-    return (counted[1] - counted[0]) / 4
+    return (counted[1] - counted[0]) / (run.max_steps - 2)
 
 
 def measure(repeats: int = 3) -> dict:
@@ -120,7 +137,7 @@ def measure(repeats: int = 3) -> dict:
     import torch
 
     torch.set_num_threads(1)
-    count, per_second = flops(RUN), rate()
+    count, per_second = {"shared": flops(RUN), "stock": flops(RUN, stock)}, rate()
     ways = {"fast": (RUN, train), "exact": (replace(RUN, fast=False), train), "stock": (RUN, stock)}
     found = {way: [] for way in ways}
     for _ in range(repeats):
@@ -130,10 +147,10 @@ def measure(repeats: int = 3) -> dict:
         way: {key: statistics.median(each[key] for each in these) for key in (*PARTS, "all")}
         for way, these in found.items()
     }
-    floor = count / per_second
+    floor = count["shared"] / per_second
     return {
         "seconds_per_update": seconds,
-        "gflop_per_update": count / 1e9,
+        "gflop_per_update": {kind: each / 1e9 for kind, each in count.items()},
         "gflop_per_second": per_second / 1e9,
         "floor_seconds": floor,
         "ratio_to_floor": {way: each["all"] / floor for way, each in seconds.items()},

@@ -1,12 +1,15 @@
-"""The baseline: a run as a stock trl script does it, in a process of its own. Same data, budget, seeds, evaluation.
+"""The baseline: runs as a stock trl script does them, one after the other. Same data, budget, seeds, evaluation.
 
-Run by `python -m tests.benchmarks grid`, once per run: a line of JSON with the fields of a `Run`, and `rows` (the
-training prompts of one-shot runs, which a script would have been given by hand) comes in, a line with accuracies goes out.
+Run by `python -m tests.benchmarks grid`: for each run a line of JSON with the fields of a `Run`, and `rows` (the
+training prompts of one-shot runs, which a script would have been given by hand) comes in, a line with accuracies and
+seconds goes out.
 """
 
 import json
 import sys
 import tempfile
+import time
+from contextlib import redirect_stdout
 
 import torch
 from datasets import Dataset
@@ -73,13 +76,16 @@ def train(model, tokenizer, task, run: dict) -> None:
 
 
 def main() -> None:
-    run = json.loads(sys.stdin.readline())
-    model, tokenizer = load(run["model"])
-    task = load_task(run["task"])
-    before = accuracy(model, tokenizer, task, run, seed=0)
-    train(model, tokenizer, task, run)
-    after = accuracy(model, tokenizer, task, run, seed=run["seed"])
-    print("\n" + json.dumps({"before": before, "after": after}))
+    for line in sys.stdin:
+        began, run = time.monotonic(), json.loads(line)
+        model, tokenizer = load(run["model"])
+        task = load_task(run["task"])
+        before = accuracy(model, tokenizer, task, run, seed=0)
+        with redirect_stdout(sys.stderr):
+            train(model, tokenizer, task, run)
+        after = accuracy(model, tokenizer, task, run, seed=run["seed"])
+        seconds = time.monotonic() - began
+        print(json.dumps({"arm": run["arm"], "before": before, "after": after, "seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":
