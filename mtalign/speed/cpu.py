@@ -122,12 +122,23 @@ class _Linear(torch.autograd.Function):
         return of_x, of_weight, of_bias
 
 
+def is_busy() -> bool:
+    """Whether other programs have used this machine's cores in the last minute: more than half of them, and another."""
+    if not hasattr(os, "getloadavg"):
+        return False
+    return os.getloadavg()[0] > 1 + (os.cpu_count() or 1) / 2
+
+
 def use_fastest_threads(model) -> int:
     """Sets the number of torch's threads to one or to all cores, whichever decodes faster now.
 
-    On a machine that other programs use too, threads wait for each other: two can be three times slower than one.
+    On a machine that other programs use too, threads wait for each other: two can be six times slower than one. There
+    one is taken without a trial, which would be slow itself and can hit upon a quiet moment.
     """
     seconds = {}
+    torch.set_num_threads(1)
+    if is_busy():
+        return 1
     ids = torch.ones((16, 4), dtype=torch.long, device=model.device)
     for threads in dict.fromkeys((1, os.cpu_count() or 1)):
         torch.set_num_threads(threads)
