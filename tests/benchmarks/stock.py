@@ -1,4 +1,5 @@
 """The baseline: runs as a stock trl script does them, one after the other. Same data, budget, seeds, evaluation.
+The untrained model, which all runs share, is not evaluated again for each.
 
 Run by `python -m tests.benchmarks grid`: for each run a line of JSON with the fields of a `Run`, and `rows` (the
 training prompts of one-shot runs, which a script would have been given by hand) comes in, a line with accuracies and
@@ -80,12 +81,11 @@ def main() -> None:
         began, run = time.monotonic(), json.loads(line)
         model, tokenizer = load(run["model"])
         task = load_task(run["task"])
-        before = accuracy(model, tokenizer, task, run, seed=0)
         with redirect_stdout(sys.stderr):
             train(model, tokenizer, task, run)
         after = accuracy(model, tokenizer, task, run, seed=run["seed"])
         seconds = time.monotonic() - began
-        print(json.dumps({"arm": run["arm"], "before": before, "after": after, "seconds": seconds}), flush=True)
+        print(json.dumps({"arm": run["arm"], "after": after, "seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":
