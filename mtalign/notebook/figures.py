@@ -16,10 +16,11 @@ from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pi
     dose_response,
     fitting,
     gain_against,
+    note,
     nothing,
     take_off,
 )
-from mtalign.notebook.palette import CALLED, VERDICTS, label, palette, style, task_colours
+from mtalign.notebook.palette import CALLED, CURVES, VERDICTS, label, palette, style, task_colours
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
 
@@ -90,7 +91,7 @@ def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
     by = [name for name in ("model", "task") if name in curves]
     pairs = list(curves.groupby(by, sort=False)) if by else [((), curves)]
     arms, colours = list(curves["arm"].unique()), palette(curves)
-    dashes = {arm: style(arm, arms)[1] for arm in arms}
+    markers, dashes = ({arm: style(arm)[i] for arm in arms} for i in (0, 1))
     across = min(3, len(columns))
     down = -(-len(columns) // across)
     size = (min(4 * across, WIDEST), 3.2 * down * len(pairs))
@@ -102,13 +103,16 @@ def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
         name = f"{', '.join(pair)}\n" if len(pairs) > 1 else ""
         for axis, column in zip(these, columns, strict=False):
             sns.lineplot(
-                rows, x="step", y=column, hue="arm", style="arm", palette=colours, dashes=dashes,
-                errorbar=("pi", 100), ax=axis, legend=False,
+                rows, x="step", y=column, hue="arm", style="arm", palette=colours, dashes=dashes, markers=markers,
+                markevery=max(1, rows["step"].nunique() // 6), markersize=5, errorbar=("pi", 100), ax=axis, legend=False,
             )  # fmt: skip
             title = f"{name}{fitting(_ends(rows, column), size[0] / across)}"
-            axis.set(xlabel="updates", ylabel=column.replace("_", " "))
+            axis.set(xlabel="updates", ylabel=textwrap.fill(CURVES.get(column, column.replace("_", " ")), 20))
             axis.set_title(title, fontsize=10)
-    lines = [plt.Line2D([], [], color=colours[arm], linestyle=(0, dashes[arm] or ()), label=label(arm)) for arm in arms]
+    lines = [
+        plt.Line2D([], [], color=colours[arm], marker=markers[arm], linestyle=(0, dashes[arm] or ()), label=label(arm))
+        for arm in arms
+    ]
     figure.legend(handles=lines, loc="outside upper center", ncols=min(4, len(arms)))
     return figure
 
@@ -116,13 +120,13 @@ def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
 def _ends(rows: pd.DataFrame, column: str) -> str:
     """What a panel of learning curves shows: which arm ends highest and which lowest, in the mean over seeds."""
     last = rows[rows["step"] == rows.groupby("arm")["step"].transform("max")].groupby("arm")[column].mean().dropna()
-    name = column.replace("_", " ")
+    name = CURVES.get(column, column.replace("_", " "))
     if last.empty:
         return name
-    highest = f"{label(last.idxmax())} {last.max():.2f}"
     if len(last) == 1 or last.max() == last.min():
-        return f"{name} ends at {last.max():.2f}"
-    return f"{name} ends between {label(last.idxmin())} {last.min():.2f} and {highest}"
+        return f"{name}: {last.max():.2f} at the end"
+    lowest = f"{last.min():.2f} ({label(last.idxmin())})"
+    return f"{name}: {lowest} to {last.max():.2f} ({label(last.idxmax())}) at the end"
 
 
 def alignment_curves(table: pd.DataFrame) -> Figure:
@@ -165,18 +169,22 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     ranked = table.sort_values("alignment", ascending=False)
     pairs = list(dict.fromkeys(zip(ranked["model"], ranked["task"], strict=True)))
     names = list(dict.fromkeys(table["claim"]))
-    colours, block = task_colours(table), len(pairs) + 1.5
+    colours, block, outside = task_colours(table), len(pairs) + 1.5, []
     figure, axis = plt.subplots(figsize=(8.5, 0.17 * len(names) * block + 1.5), layout="constrained")
     for row in table.itertuples():
         estimate, colour = row.recovered, colours[row.task]
         y = names.index(row.claim) * block + pairs.index((row.model, row.task))
         low, high = np.clip([estimate.low, estimate.high], *SHOWN)
         axis.plot([low, high], [y, y], color=colour, linewidth=2)
-        axis.plot(np.clip(estimate.value, *SHOWN), y, VERDICTS[row.verdict], color=colour, markersize=6)
-        for end, marker in ((SHOWN[0], "<"), (SHOWN[1], ">")):  # what goes on outside
-            if (estimate.low < end and marker == "<") or (estimate.high > end and marker == ">"):
-                axis.plot(end, y, marker, color=colour, markersize=4)
-        axis.annotate(f"{row.model}, {row.task}", (SHOWN[1] + 0.07, y), fontsize=7, va="center", annotation_clip=False)
+        if SHOWN[0] <= estimate.value <= SHOWN[1]:
+            axis.plot(estimate.value, y, VERDICTS[row.verdict], color=colour, markersize=6)
+        for arrow, end, way in (("<", SHOWN[0], -1), (">", SHOWN[1], 1)):  # what goes on outside
+            if way * estimate.value > way * end:
+                outside.append(estimate.value)
+                axis.plot(end, y, arrow, color=colour, markeredgecolor="black", markersize=9, zorder=5)
+            elif way * (estimate.high if way > 0 else estimate.low) > way * end:
+                axis.plot(end, y, arrow, color=colour, markersize=4)
+        axis.annotate(f"{row.model}, {row.task}", (SHOWN[1] + 0.07, y), fontsize=8, va="center", annotation_clip=False)
     for verdict, marker in VERDICTS.items():
         axis.plot([], [], marker, color="0.3", linestyle="", label=CALLED.get(verdict, verdict))
     axis.axvline(THRESHOLD, color="black", linestyle="--", linewidth=1)
@@ -186,11 +194,10 @@ def recovered_shares(table: pd.DataFrame) -> Figure:
     axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [_arm_of(n) for n in names])
     axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
-    counts = table["verdict"].value_counts()
-    axis.set_title(
-        ", ".join(f"{counts[verdict]} {CALLED.get(verdict, verdict)}" for verdict in VERDICTS if verdict in counts)
-    )
-    figure.legend(loc="outside upper center", ncols=4)
+    counts, words = table["verdict"].value_counts(), CALLED | {"holds": "hold", "fails": "fail"}
+    axis.set_title(", ".join(f"{counts[verdict]} {words[verdict]}" for verdict in VERDICTS if verdict in counts))
+    handles = axis.get_legend_handles_labels()[0] + note(outside, "<")
+    figure.legend(handles=handles, loc="outside upper center", ncols=4)
     return figure
 
 
@@ -215,7 +222,7 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
         across, colours = rows["arm"].map(arms.index) + 0.4 * beside, palette(table)
         for arm in arms:
             these = rows["arm"] == arm
-            look = {"color": colours[arm], "marker": style(arm, arms)[0], "edgecolor": "0.2", "linewidth": 0.4}
+            look = {"color": colours[arm], "marker": style(arm)[0], "edgecolor": "0.2", "linewidth": 0.4}
             axis.scatter(across[these], rows["accuracy"][these], s=28, **look)
         axis.set_xticks(range(len(arms)), [label(arm) for arm in arms], rotation=35, ha="right", rotation_mode="anchor")
         axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)

@@ -21,7 +21,7 @@ from mtalign.models.load import check_names
 from mtalign.notebook.alt_text import show_in_words
 from mtalign.notebook.examples import examples
 from mtalign.notebook.pages import PARAMETERS
-from mtalign.notebook.palette import CALLED, label
+from mtalign.notebook.palette import CALLED, know, label
 from mtalign.records.store import Records
 from mtalign.records.tables import complete_arms, curves, frame, grouped
 from mtalign.subsets import LEAST_VISITS
@@ -174,6 +174,7 @@ def start(names: dict) -> Session:
     pairs = [(m, t) for m in models for t in tasks if not is_warm_up(m) or parse(m).task == t]
     check_names(pairs)
     fixed = given.get("settings", {}) | ({"max_steps": given["max_steps"]} if "max_steps" in given else {})
+    know(given.get("own_arms", {}))
     runs = expand_grid("notebook", pairs, given["arms"], given["seeds"], fixed, given.get("own_arms"))
     folder = Path(
         given.get("records") or os.environ.get("MTALIGN_RECORDS") or platformdirs.user_cache_path("mtalign") / "records"

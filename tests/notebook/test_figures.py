@@ -109,7 +109,7 @@ def test_two_models_are_never_pooled_and_titles_state_where_the_arms_end():
             for m in ("one", "other") for arm, value in (("standard", 0.5), ("random", 0.1)) for step in (1, 2)]  # fmt: skip
     figure = learning_curves(pd.DataFrame(rows), ["accuracy"])
     titles = [" ".join(axis.get_title().split()) for axis in figure.axes]
-    ends = "accuracy ends between random reward 0.30 and standard RL 0.70"
+    ends = "accuracy: 0.30 (random reward) to 0.70 (standard RL) at the end"
     assert titles == [f"one, t {ends}", f"other, t {ends}"]
     assert figure.get_figwidth() <= 10
     known = pd.DataFrame(

@@ -139,6 +139,6 @@ def test_more_spread_takes_more_seeds():
 
 
 def test_arms_differ_in_grey_and_each_verdict_has_a_sign_of_its_own():
-    styles = [style(arm, list(LABELS)) for arm in LABELS]
+    styles = [style(arm) for arm in LABELS]
     assert len(set(styles)) == len(LABELS)
     assert len({word.sign for word in WORDS.values()}) == len({word.css for word in WORDS.values()}) == len(WORDS)
