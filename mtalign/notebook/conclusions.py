@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from mtalign.claims.dose_words import in_words, kind_of
 from mtalign.claims.verdicts import CLAIMS, LEAST_GAIN, STRONG, panel
 from mtalign.claims.verdicts import alignment as alignment_of
-from mtalign.notebook.dose_words import in_words, kind_of
 from mtalign.notebook.palette import label
 from mtalign.records.tables import named
 from mtalign.stats import decide

@@ -11,9 +11,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
+from mtalign.claims.dose_words import in_words
 from mtalign.claims.take_off import rate
 from mtalign.claims.verdicts import THRESHOLD
-from mtalign.notebook.dose_words import in_words
 from mtalign.notebook.palette import label, task_colours
 
 
@@ -43,7 +43,10 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
             low, high = np.clip([estimate.low, estimate.high], *SHOWN)
             axis.plot([row[measure]] * 2, [low, high], color=colour, alpha=0.6)
             outside += beyond(axis, row[measure], estimate.value, markers[tasks.index(row["task"]) % 6], colour)
-            for marker, end, out in (("v", SHOWN[0], estimate.low < SHOWN[0]), ("^", SHOWN[1], estimate.high > SHOWN[1])):
+            for marker, end, out in (
+                ("v", SHOWN[0], estimate.low < SHOWN[0]),
+                ("^", SHOWN[1], estimate.high > SHOWN[1]),
+            ):
                 if out:  # it goes on outside
                     axis.plot(row[measure], end, marker, color=colour, markersize=4, clip_on=False)
         axis.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)

@@ -7,39 +7,9 @@ from collections.abc import Iterable
 import pandas as pd
 import seaborn as sns
 
+from mtalign.config.labels import LABELS, label  # noqa: F401 (pictures and pages find names and looks here)
+
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns.color_palette("colorblind", 10)
-
-LABELS = {
-    "base": "before RL",
-    "standard": "standard RL",
-    "random": "random reward",
-    "incorrect": "incorrect reward",
-    "inverted": "inverted reward",
-    "format_only": "format reward",
-    "majority_vote": "majority vote",
-    "test_time": "test-time RL",
-    "entropy": "entropy reward",
-    "one_shot": "one example",
-    "k_shot": "few examples",
-    "nsr": "negatives only",
-    "psr": "positives only",
-    "w_reinforce": "weighted REINFORCE",
-    "nsr_released": "negatives only, as released",
-    "psr_released": "positives only, as released",
-    "random_gated": "random reward, as released",
-    "incorrect_released": "incorrect reward, as released",
-    "format_one_line": "format reward, as released",
-    "standard_refill": "standard RL, refill as released",
-    "entropy_token": "entropy reward, each token",
-    "entropy_sequence": "entropy reward, whole answer",
-    "entropy_direct": "entropy as loss",
-    "greedy": "untrained, greedy",
-    "maj@16": "untrained, majority of 16",
-    "temperature_0.3": "untrained, temperature 0.3",
-    "temperature_0.5": "untrained, temperature 0.5",
-    "temperature_0.7": "untrained, temperature 0.7",
-}
-
 
 PALETTE = {
     "base": _GREY, "standard": _BLUE, "random": _ORANGE, "majority_vote": _GREEN, "one_shot": _PURPLE, "nsr": _RED,
@@ -68,24 +38,6 @@ CURVES = {  # columns of learning curves, as pictures name them
     "clip_fraction": "tokens that were clipped",
 }
 VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D", "not testable": "."}  # markers
-
-
-def label(arm: str) -> str:
-    """What readers call the arm; a variant of a known arm is called after it.
-
-    >>> label("base"), label("my_arm"), label("one_shot_median"), label("k_shot_16")
-    ('before RL', 'my arm', 'one example, median', '16 examples')
-    """
-    if arm in LABELS:
-        return LABELS[arm]
-    stems = [name for name in LABELS if arm.startswith(f"{name}_")]
-    if not stems:
-        return arm.replace("_", " ")
-    stem = max(stems, key=len)
-    rest = arm.removeprefix(f"{stem}_")
-    if stem == "k_shot" and rest.isdecimal():
-        return f"{rest} examples"
-    return f"{LABELS[stem]}, {rest.replace('_', ' ')}"
 
 
 _own: list[str] = []  # the grid's own arms, in their order

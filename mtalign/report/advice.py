@@ -43,7 +43,11 @@ def advice(tables: list[dict], flips: pd.DataFrame, runs: list[dict]) -> Advice 
     rows, inside = each_once(tables), set(tables[0]["pairs"])
     lines, exceptions, cost = [], [], []
     for flip in (row for row in flips.itertuples() if row.arm in names):
-        these = [r for (*_, claim), r in rows.items() if claim == names[flip.arm] and r.raw != "missing"]
+        these = [
+            r
+            for (*_, claim), r in rows.items()
+            if claim == names[flip.arm] and r.raw not in ("missing", "not testable")
+        ]
         own = [r for r in these if (r.model, r.task) in inside]
         lines.append((label(flip.arm), _line(flip, own)))
         if kind_of(flip) != "from":
@@ -58,7 +62,9 @@ def _line(flip: Any, rows: list) -> str:
     kind = kind_of(flip)
     held = [r for r in rows if stands(r) and r.raw == "holds"]
     failed = [r for r in rows if stands(r) and r.raw == "fails"]
-    so_far = f"it held in {count(len(held), 'pair')} and failed in {len(failed)}"
+    open_ = len(rows) - len(held) - len(failed)
+    so_far = f"of {count(len(rows), 'pair')} it held in {len(held)} and failed in {len(failed)}"
+    so_far += f"; {open_} {'is' if open_ == 1 else 'are'} undecided" if open_ else ""
     if kind == "from":
         above = sum(r.alignment > flip.high for r in held), sum(r.alignment > flip.high for r in rows)
         below = sum(r.alignment < flip.low for r in failed), sum(r.alignment < flip.low for r in rows)

@@ -84,7 +84,8 @@ def panel(shares: pd.DataFrame, flips: pd.DataFrame, arm: str) -> Panel:
     finding, shown = in_words(flip), [row["recovered"].value for row in rows.to_dict("records")]
     outside = sorted(share for share in shown if not SHOWN[0] <= share <= SHOWN[1])
     text = f"Share of standard RL's gain recovered by {label(arm)}, against alignment: {finding}. " + "; ".join(
-        f"{row['model']}, {row['task']}: {row['recovered'].value:.2f}" for row in rows.sort_values(MEASURE).to_dict("records")
+        f"{row['model']}, {row['task']}: {row['recovered'].value:.2f}"
+        for row in rows.sort_values(MEASURE).to_dict("records")
     )
     return Panel(label(arm), finding, points, _up(THRESHOLD), ticks_x, ticks_y, band, line, keys, outside, text)
 

@@ -28,7 +28,9 @@ from mtalign.report.predictions import judged_in
 
 STAMP = re.compile(r'<meta name="mtalign" content="from ([0-9a-f]{64}) sum ([0-9a-f]{64})">')
 BLANK = "0" * 64
-PHONE = 328  # what a page of 360 dots leaves for a picture; a wider one scrolls in its box, so that its text stays readable
+PHONE = (
+    328  # what a page of 360 dots leaves for a picture; a wider one scrolls in its box, so that its text stays readable
+)
 SCOPED_STYLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)  # of pandas tables; ours is in style.css
 TAGS = [
     "a",

@@ -38,6 +38,7 @@ from mtalign.notebook.pages import pages
 from mtalign.notebook.palette import know, label
 from mtalign.records.store import Records
 from mtalign.records.tables import named
+from mtalign.report import untrained_findings
 from mtalign.report.advice import advice
 from mtalign.report.dose_panel import panel as panel_of
 from mtalign.report.dose_slider import dial, stops
@@ -63,11 +64,19 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
     shares, flips = ladder(grid, records)
     if len(flips):
         draw(dose_response_picture(shares, MEASURE, flips), out / "dose_response.png")
-    told = findings(grid, records, tables, flips)
     pairs, asked = paired(grid, records), without_training(grid, records)
     base = {(r["config"]["model"], r["config"]["task"]): r for r in finished if r["config"]["arm"] == "base"}
     options = {pair: named(record) for pair, record in base.items()}
-    doses = dial(model for model, _ in grid.block({}).pairs)
+    doses, made_pages = dial(model for model, _ in grid.block({}).pairs), pages(grid)
+    levels, judged = (
+        {pair: alignment(record) for pair, record in base.items()},
+        all_judged(pairs, of_notebooks(made_pages, out)),
+    )
+    told = (
+        findings(grid, records, tables, flips)
+        if tables
+        else untrained_findings.findings(grid, made_pages, levels, judged)
+    )
     return {
         "grid": grid,
         "found": told,
@@ -84,11 +93,14 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "paired": pairs,
         "paper": of_the_paper(tables),
         "paper_claims": by_claim(paper_rows(grid, records, tables)),
-        "judged": all_judged(pairs, of_notebooks(pages(grid), out)),
+        "judged": judged,
+        "question": untrained_findings.question(bool(tables), made_pages),
+        "elsewhere": not tables and untrained_findings.looks_elsewhere(made_pages),
+        "limits": untrained_findings.limits(made_pages, out),
         "predictors": _html(conclusions.predictors(dose_response.predictors(shares))) if len(flips) else None,
         "without_training": asked,
         "ways": [way for way in UNTRAINED if any(way in row for row in asked.values())],
-        "levels": {pair: alignment(record) for pair, record in base.items()},
+        "levels": levels,
         "examples": examples(base.values()),
         "dial": doses,
         "stops": stops(shares, doses) if len(flips) else [],

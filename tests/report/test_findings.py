@@ -68,12 +68,12 @@ def test_flips_become_one_sentence_for_each_kind_and_none_says_inf():
         "Above an alignment of 0.18 [0.12, 0.22], training with majority vote recovers more than half of what standard RL"
         " gains; below, less. Half of its runs do so from 0.13 [0.06, 0.17] on."
     )
-    assert "negatives only" in second and "surely from 0.05 on" in second
+    assert "negatives only" in second and "with 95% confidence from 0.05 on" in second
     assert third == (
         "Training with random reward or one example recovers less than half at every alignment measured,"
-        " in 100 updates. Single runs reach a share of 0.96."
+        " in 100 updates. The best single run reaches a share of 0.96."
     )
-    assert untrained == "Without any training: greedy recovers half at no alignment."
+    assert untrained == "Without any training half is recovered by greedy at no alignment."
     assert not any("inf" in each for each in (first, second, third))
     assert not any("inf" in in_words(flip) for _, flip in FLIPS.iterrows())
 
