@@ -60,21 +60,21 @@ def advice(tables: list[dict], flips: pd.DataFrame, runs: list[dict]) -> Advice 
 
 def _line(flip: Any, rows: list) -> str:
     kind = kind_of(flip)
-    held = [r for r in rows if stands(r) and r.raw == "holds"]
-    failed = [r for r in rows if stands(r) and r.raw == "fails"]
-    open_ = len(rows) - len(held) - len(failed)
-    so_far = f"of {count(len(rows), 'pair')} it held in {len(held)} and failed in {len(failed)}"
-    so_far += f"; {open_} {'is' if open_ == 1 else 'are'} undecided" if open_ else ""
+    so_far = _counted(rows)
     if kind == "from":
-        above = sum(r.alignment > flip.high for r in held), sum(r.alignment > flip.high for r in rows)
-        below = sum(r.alignment < flip.low for r in failed), sum(r.alignment < flip.low for r in rows)
-        return (
-            f"use it above {flip.high:.2f} (held in {above[0]} of {above[1]} pairs there), not below {flip.low:.2f}"
-            f" (failed in {below[0]} of {below[1]}); in between this study cannot tell"
-        )
+        above = _counted([r for r in rows if r.alignment > flip.high])
+        below = _counted([r for r in rows if r.alignment < flip.low])
+        return f"use it above {flip.high:.2f} ({above}), not below {flip.low:.2f} ({below}); in between this study cannot tell"
     if kind in ("everywhere", "nearly"):
         return f"use it: {so_far}"
     return f"do not use it: {so_far}" if kind in ("nowhere", "hardly") else f"not decided: {so_far}"
+
+
+def _counted(rows: list) -> str:
+    """In how many pairs the claim held, failed or stayed undecided."""
+    held, failed = (sum(stands(r) and r.raw == verdict for r in rows) for verdict in ("holds", "fails"))
+    left = len(rows) - held - failed
+    return f"of {count(len(rows), 'pair')} it held in {held} and failed in {failed}, {left} undecided"
 
 
 def _surprises(flip: Any, row: Any) -> bool:

@@ -117,7 +117,12 @@ def flip_sentences(flips: pd.DataFrame) -> list:
     if rows := kinds["open"]:
         said.append(_with(rows, "or", ": it is open at which alignment half is recovered."))
     if len(ways := flips[flips["arm"].isin(UNTRAINED)]):
-        said.append([("Without any training", True), (f" half is recovered {joined(_ways(ways))}.", False)])
+        said.append(
+            [
+                ("Without any training", True),
+                (f" half of standard RL's gain is recovered {joined(_ways(ways))}.", False),
+            ]
+        )
     return said
 
 

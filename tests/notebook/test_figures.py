@@ -19,7 +19,8 @@ from mtalign.notebook.figures import (
     seeds_apart,
     take_off,
 )
-from mtalign.notebook.palette import LABELS, PALETTE, label, palette
+from mtalign.notebook.palette import LABELS, PALETTE, colour, know, label, palette, style
+from mtalign.notebook.transfer_figures import paper_claims, transfer
 from mtalign.stats import Estimate
 
 BARS = pd.DataFrame(
@@ -141,3 +142,60 @@ def test_take_off_has_a_panel_for_each_level_with_the_theory_beside_the_runs():
     runs, theory = figure.axes[0].get_lines()[:2]
     assert runs.get_ydata().tolist() == [0, 1] and theory.get_ydata().tolist() == [0, 1]
     assert take_off(cells.assign(testable=False), "x", crossings).axes[0].texts
+
+
+READABLE = 11  # dots: the least height of letters; pages show pictures at 100 dots an inch, on a phone too
+CHECKPOINTS = pd.DataFrame(
+    {"task": "t?size=4", "arm": "majority_vote", "alignment": [0.05, 0.2, 0.6], "taken": [0, 1, 3], "runs": 3, "testable": [False, True, True]}
+)  # fmt: skip
+CROSSINGS = pd.DataFrame({"task": ["t?size=4"], "x50": [0.3], "low": [0.1], "high": [0.5], "registered": [0.13]})
+CLAIMS = pd.DataFrame(
+    {"claim": ["P1", "P2", "P3"], "words": "A shortcut works only where alignment is strong", "models": "micro", "outcome": ["holds", "fails", "not tested here"]}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: accuracy_bars(BARS, chance=0.1),
+        lambda: recovered_shares(SHARES),
+        lambda: dose_response(SHARES, "alignment"),
+        lambda: gain_against(SHARES, "alignment"),
+        lambda: transfer(CHECKPOINTS, CROSSINGS, "task"),
+        lambda: transfer(CHECKPOINTS[:1], CROSSINGS[:0], "task"),
+        lambda: paper_claims(CLAIMS),
+    ],
+)
+def test_the_letters_of_a_picture_can_be_read_on_a_phone(draw):
+    figure = draw()
+    written = [t for t in figure.findobj(matplotlib.text.Text) if t.get_text().strip() and t.get_visible()]
+    assert min(t.get_fontsize() * 100 / 72 for t in written) >= READABLE
+    assert figure.get_figwidth() <= 10
+
+
+def test_an_arm_of_ones_own_looks_the_same_in_every_picture_of_its_grid_and_like_no_other():
+    own = [f"own_{i}" for i in range(9)]
+    know(own)
+    looks = [(colour(arm), style(arm)) for arm in own]
+    palette(pd.DataFrame({"arm": ["own_7", "standard"]}))  # in a picture of few arms
+    assert looks == [(colour(arm), style(arm)) for arm in own]
+    assert len({look for look, _ in looks} | set(PALETTE.values())) == len(own) + len(set(PALETTE.values()))
+    assert len({style(arm) for arm in [*LABELS, *own]}) == len(LABELS) + len(own)  # without colour too
+
+
+@pytest.mark.parametrize("draw", [recovered_shares, lambda table: dose_response(table, "alignment")])
+def test_a_share_outside_the_picture_is_an_arrow_at_its_edge_and_a_note_says_so(draw):
+    outside = SHARES.assign(recovered=[Estimate(-4.25, -9, -2), Estimate(0.5, 0, 1), Estimate(1, 0.9, 9)])
+    said = [t.get_text() for figure in (draw(outside), draw(SHARES)) for t in figure.legends[0].get_texts()]
+    assert [words for words in said if "outside" in words] == ["outside the picture: -4.25"]
+
+
+def test_where_votes_take_off_stands_beside_the_registered_threshold_also_without_a_test():
+    titles = [
+        transfer(cells, crossings, "task").axes[0].get_title().replace("\n", " ")
+        for cells, crossings in ((CHECKPOINTS, CROSSINGS), (CHECKPOINTS[:1], CROSSINGS[:0]))
+    ]
+    assert titles[0] == "t: half of the majority votes take off from an alignment of 0.30 [0.10, 0.50] on"
+    assert titles[1] == "t: no checkpoint could be tested"
+    assert "no finished runs" in transfer(CHECKPOINTS[:0], CROSSINGS, "task").axes[0].texts[0].get_text()
+    assert "1 holds, 1 fails, 1 is not tested" in paper_claims(CLAIMS).axes[0].get_title().replace("\n", " ")
