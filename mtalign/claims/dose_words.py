@@ -48,8 +48,9 @@ def taking_off(row: Any) -> str:
         "hardly": f"at no alignment that was measured, {SURELY} up to {row.low:.2f}",
         "everywhere": "at every alignment that was measured",
         "nowhere": "at no alignment that was measured",
-        "open": "from an alignment on that is not settled",
     }
+    if kind == "open":
+        return "it is not settled from which alignment on half of the majority votes take off"
     return f"half of the majority votes take off {words[kind]}"
 
 

@@ -21,6 +21,7 @@ from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pi
     take_off,
 )
 from mtalign.notebook.palette import CALLED, CURVES, VERDICTS, label, palette, style, task_colours
+from mtalign.notebook.transfer_figures import paper_claims, transfer  # noqa: F401
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
 
@@ -78,7 +79,7 @@ def _best(rows: pd.DataFrame) -> str:
     others = reached.drop(labels=["base", "standard"], errors="ignore").dropna()
     if "standard" not in reached or others.empty:
         return ""
-    return f": {label('standard')} {reached['standard']:.2f}, next {label(others.idxmax())} {others.max():.2f}"
+    return f": {label('standard')} {reached['standard']:.2f}; next, {others.max():.2f}: {label(others.idxmax())}"
 
 
 def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:

@@ -198,6 +198,8 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     for column in shown.select_dtypes("float"):
         if np.isinf(shown[column]).any():
             shown[column] = shown[column].astype(object).where(~np.isinf(shown[column]), shown[column].map(OUTSIDE))
+    for column in shown.select_dtypes("object"):
+        shown[column] = shown[column].where(shown[column].notna(), "")
     if "arm" in shown.index.names:
         shown = shown.rename(index=label, level="arm") if shown.index.nlevels > 1 else shown.rename(index=label)
     return shown.rename(columns=lambda name: CURVES.get(name, str(name).replace("_", " ")))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from mtalign.claims.decide import FACTOR, registered
 from mtalign.claims.dose_words import taking_off
+from mtalign.claims.paper_verdicts import in_short
 from mtalign.claims.take_off import rate
 from mtalign.notebook.dose_figures import fitting, nothing
 
@@ -96,19 +97,3 @@ def paper_claims(table: pd.DataFrame) -> Figure:
     axis.grid(axis="x", visible=False)
     axis.set_title(fitting(in_short(table), 4.2), fontsize=11)
     return figure
-
-
-def in_short(table: pd.DataFrame) -> str:
-    """How many claims came out how, for each kind of model.
-
-    >>> in_short(pd.DataFrame({"models": "micro", "outcome": ["fails", "fails", "not tested here"]}))
-    'of 3 claims with micro models 2 fail, 1 is not tested'
-    """
-    one = {"holds": "holds", "fails": "fails", "undecided": "is undecided", "not tested here": "is not tested"}
-    more = {"holds": "hold", "fails": "fail", "undecided": "are undecided", "not tested here": "are not tested"}
-    said = []
-    for kind, rows in table.groupby("models", sort=False):
-        counts = rows["outcome"].value_counts()
-        parts = [f"{counts[o]} {(one if counts[o] == 1 else more)[o]}" for o in one if o in counts]
-        said.append(f"of {len(rows)} claims with {kind} models {', '.join(parts)}")
-    return "; ".join(said)

@@ -15,7 +15,7 @@ from mtalign.report.predictions import all_judged, judged_in
 from mtalign.stats import Estimate
 
 SOURCES = sorted(paths.shared("notebooks").glob("*.ipynb"))
-PICTURES = ("figures.", "transfer(", "beside_ours(")
+PICTURES = ("figures.", "beside_ours(")
 INF = float("inf")
 
 
