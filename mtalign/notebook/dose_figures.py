@@ -68,11 +68,11 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
 
 
 def beyond(axis, x: float, share: float, marker: str, colour) -> list[float]:
-    """Draws a share at its place, or an arrow at the edge that it lies beyond; returns those that lie outside."""
-    if SHOWN[0] <= share <= SHOWN[1]:
+    """Draws a share at its place, or an arrow at the edge where it lies beyond it or was cut; returns those that lie outside."""
+    if SHOWN[0] < share < SHOWN[1]:
         axis.plot(x, share, marker, color=colour)
         return []
-    up = share > SHOWN[1]
+    up = bool(share >= SHOWN[1])
     look = {"color": colour, "markeredgecolor": "black", "markersize": 9, "clip_on": False, "zorder": 5}
     axis.plot(x, SHOWN[up], "^" if up else "v", **look)
     return [share]
@@ -85,6 +85,8 @@ def note(outside: list[float], arrow: str = "^") -> list[plt.Line2D]:
     words = f"outside the picture: {', '.join(f'{share:.2f}' for share in sorted(outside))}"
     if len(outside) > 3:
         words = f"{len(outside)} outside the picture, from {min(outside):.2f} to {max(outside):.2f}"
+    if set(SHOWN) & set(outside):  # a table had cut them
+        words = f"{len(outside)} outside the picture"
     look = {"marker": arrow, "color": "0.6", "markeredgecolor": "black", "markersize": 9}
     return [plt.Line2D([], [], linestyle="", label=words, **look)]
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import textwrap
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pictures in `figures`)
     dose_response,
     fitting,
@@ -20,7 +17,8 @@ from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pi
     nothing,
     take_off,
 )
-from mtalign.notebook.palette import CALLED, CURVES, VERDICTS, label, palette, style, task_colours
+from mtalign.notebook.palette import CURVES, label, palette, style
+from mtalign.notebook.share_figures import recovered_shares  # noqa: F401
 from mtalign.notebook.transfer_figures import paper_claims, transfer  # noqa: F401
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
@@ -157,54 +155,6 @@ def _known(rows: pd.DataFrame) -> str:
     most, one = values["maj@k"].index.max(), values["pass@k", 1]
     known = values["maj@k", most]
     return f": maj@{most} {known:.2f} is {'above' if known > one else 'not above'} pass@1 {one:.2f}"
-
-
-def recovered_shares(table: pd.DataFrame) -> Figure:
-    """The share of standard RL's gain that each claim's arm recovers, with interval, and the threshold.
-
-    Args:
-        table: as `claims.verdicts` gives it, without missing rows.
-    """
-    if table.empty:
-        return nothing()
-    ranked = table.sort_values("alignment", ascending=False)
-    pairs = list(dict.fromkeys(zip(ranked["model"], ranked["task"], strict=True)))
-    names = list(dict.fromkeys(table["claim"]))
-    colours, block, outside = task_colours(table), len(pairs) + 1.5, []
-    figure, axis = plt.subplots(figsize=(8.5, 0.17 * len(names) * block + 1.5), layout="constrained")
-    for row in table.itertuples():
-        estimate, colour = row.recovered, colours[row.task]
-        y = names.index(row.claim) * block + pairs.index((row.model, row.task))
-        low, high = np.clip([estimate.low, estimate.high], *SHOWN)
-        axis.plot([low, high], [y, y], color=colour, linewidth=2)
-        if SHOWN[0] <= estimate.value <= SHOWN[1]:
-            axis.plot(estimate.value, y, VERDICTS[row.verdict], color=colour, markersize=6)
-        for arrow, end, way in (("<", SHOWN[0], -1), (">", SHOWN[1], 1)):  # what goes on outside
-            if way * estimate.value > way * end:
-                outside.append(estimate.value)
-                axis.plot(end, y, arrow, color=colour, markeredgecolor="black", markersize=9, zorder=5)
-            elif way * (estimate.high if way > 0 else estimate.low) > way * end:
-                axis.plot(end, y, arrow, color=colour, markersize=4)
-        axis.annotate(f"{row.model}, {row.task}", (SHOWN[1] + 0.07, y), fontsize=8, va="center", annotation_clip=False)
-    for verdict, marker in VERDICTS.items():
-        axis.plot([], [], marker, color="0.3", linestyle="", label=CALLED.get(verdict, verdict))
-    axis.axvline(THRESHOLD, color="black", linestyle="--", linewidth=1)
-    axis.set(
-        xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
-    )
-    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [_arm_of(n) for n in names])
-    axis.grid(axis="y", visible=False)
-    axis.invert_yaxis()
-    counts, words = table["verdict"].value_counts(), CALLED | {"holds": "hold", "fails": "fail"}
-    axis.set_title(", ".join(f"{counts[verdict]} {words[verdict]}" for verdict in VERDICTS if verdict in counts))
-    handles = axis.get_legend_handles_labels()[0] + note(outside, "<")
-    figure.legend(handles=handles, loc="outside upper center", ncols=4)
-    return figure
-
-
-def _arm_of(claim: str) -> str:
-    """What readers call the arm that a claim is about."""
-    return label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
 
 
 def seeds_apart(table: pd.DataFrame) -> Figure:

@@ -42,9 +42,9 @@ def beside_ours(cells: pd.DataFrame) -> Figure:
     for axis, method in zip(axes.flat, methods, strict=False):
         own = cells[cells["method"] == method]
         level, share = measured.points(CLAIM[method], MEASURE)
-        inside = (share >= SHOWN[0]) & (share <= SHOWN[1])
+        inside = (share > SHOWN[0]) & (share < SHOWN[1])
         axis.plot(np.clip(level, 0, 1)[inside], share[inside], "s", color="C1", alpha=0.7, markersize=5, label="_ours")
-        within = own[own["share"].between(*SHOWN)]
+        within = own[own["share"].between(*SHOWN, inclusive="neither")]
         look = {"cmap": "viridis_r", "norm": LogNorm(*SIZES)}
         shown = axis.scatter(within["alignment"].clip(0, 1), within["share"], c=within["billions"], s=22, **look)
         for at, value, size in [
