@@ -22,6 +22,13 @@ COUNTED = {
     "not testable": "are not applicable",
     "missing": "miss a run",
 }
+ENOUGH = {
+    "holds": "enough",
+    "fails": "not enough",
+    "inconclusive": "undecided",
+    "not testable": "not applicable",
+    "missing": "runs are missing",
+}
 EQUAL = 0.1  # accuracies closer than this count as equal to a predicted value
 
 
@@ -55,14 +62,16 @@ def in_short(table: pd.DataFrame, *names: str) -> Markdown:
     if these.empty:
         return Markdown("No claim was tested: its arm is not among this notebook's arms.")
     pairs = these[["model", "task"]].drop_duplicates()
-    words = {"holds": "suffices", "fails": "does not suffice", "missing": "has missing runs"}
-    words |= {"inconclusive": "is undecided", "not testable": "is not applicable"}
     if len(pairs) == 1:
         level = these["alignment"].dropna()
         where = f"On {pairs['model'].iloc[0]}, {pairs['task'].iloc[0]}"
         where += f" ({panel(level.iloc[0])} alignment, {level.iloc[0]:.2f})" if len(level) else ""
-        found = [f"{_arm_of(row.claim)} **{words[row.verdict]}**" for row in these.itertuples()]
-        return Markdown(f"{where}: {', '.join(found)}.")
+        arms = {
+            word: [_arm_of(row.claim) for row in these.itertuples() if row.verdict == verdict]
+            for verdict, word in ENOUGH.items()
+        }
+        found = [f"**{word}**: {', '.join(names)}" for word, names in arms.items() if names]
+        return Markdown(f"{where}: {'; '.join(found)}.")
     count = these["verdict"].value_counts()
     said = [f"{count.get(verdict, 0)} {word}" for verdict, word in COUNTED.items() if count.get(verdict, 0)]
     firm = these[these["verdict"].isin(["holds", "fails"])]
