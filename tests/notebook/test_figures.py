@@ -1,6 +1,7 @@
 """Figures: every picture is drawn from tidy frames, an empty one says so, an arm has one colour everywhere."""
 
 import matplotlib
+import matplotlib.pyplot
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,6 +35,13 @@ SHARES = pd.DataFrame(
     {"model": "m", "task": ["a", "b", "a"], "arm": "random", "claim": "random_reward", "alignment": [0.1, 0.5, 0.9], "gain": [0, 0.1, 0.2],
      "verdict": ["fails", "inconclusive", "holds"], "recovered": [Estimate(0.1, -9, 0.2), Estimate(0.5, 0, 1), Estimate(1, 0.9, 9)], "value": [0.1, 0.5, 1.0]}
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """Figures of a test are closed after it."""
+    yield
+    matplotlib.pyplot.close("all")
 
 
 def test_every_arm_has_a_colour_and_a_name_of_its_own():
