@@ -189,7 +189,17 @@ def mechanism(curves: pd.DataFrame, spread: pd.DataFrame, levels: dict[tuple[str
         if arm == "majority_vote":
             judge, words = (below, "seldom") if weak else (above, "mostly")
             at_first = over_seeds(start["majority_right"])
-            found.append(afterwards(judge(at_first, 0.5, f"The majority of a group is {words} right at first", where)))
+            found.append(
+                afterwards(
+                    judge(
+                        at_first,
+                        0.5,
+                        f"The majority of a group is {words} right at first",
+                        where,
+                        of="the share of groups",
+                    )
+                )
+            )
         if row.change.low > 0:
             outcome = "confirmed" if row.skilled == 1 else "refuted" if row.skilled < 0.5 else "undecided"
             rule = "confirmed where over 0.9 of completions show working in all seeds, refuted where in less than half of them"
