@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.dose_words import in_words
+from mtalign.claims.dose_words import in_words, taking_off
 from mtalign.claims.take_off import rate
 from mtalign.claims.verdicts import THRESHOLD
 from mtalign.notebook.palette import label, task_colours
@@ -92,7 +92,7 @@ def note(outside: list[float], arrow: str = "^") -> list[plt.Line2D]:
 
 
 def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figure:
-    """The share of runs that take off against a measure of alignment, a panel for each level.
+    """The share of majority votes that take off against a measure of alignment, a panel for each level.
 
     Args:
         cells: as `levels.cells` gives them; those that are not testable are left out.
@@ -122,7 +122,8 @@ def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figu
             low, high = max(at["low"], cells[measure].min()), min(at["high"], cells[measure].max())
             axis.axvspan(low, high, color="0.5", alpha=0.2)
             axis.axvline(at["x50"], color="0.3", linewidth=1)
-        axis.set(title=name, xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
+        axis.set(xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
+        axis.set_title(fitting(f"{name}: {taking_off(at)}", 3.6), fontsize=10)
         axis.label_outer()
     axes.flat[0].legend(loc="lower right")
     return figure
