@@ -122,10 +122,10 @@ def _ends(rows: pd.DataFrame, column: str) -> str:
     name = CURVES.get(column, column.replace("_", " "))
     if last.empty:
         return name
-    if len(last) == 1 or last.max() == last.min():
-        return f"{name}: {last.max():.2f} at the end"
-    lowest = f"{last.min():.2f} ({label(last.idxmin())})"
-    return f"{name}: {lowest} to {last.max():.2f} ({label(last.idxmax())}) at the end"
+    low, high = f"{last.min():.2f}", f"{last.max():.2f}"
+    if low == high:
+        return f"{name}: {high} at the end"
+    return f"{name}: {low} ({label(last.idxmin())}) to {high} ({label(last.idxmax())}) at the end"
 
 
 def alignment_curves(table: pd.DataFrame) -> Figure:
