@@ -186,9 +186,9 @@ def start(names: dict) -> Session:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The table to be read: arms, claims, verdicts and columns by the names that pages and pictures give them, no infinity.
 
-    >>> found = readable(pd.DataFrame({"arm": ["nsr"], "took_off": [1], "low": [float("-inf")]}))
+    >>> found = readable(pd.DataFrame({"arm": ["nsr"], "took_off": ["3"], "low": [float("-inf")]}))
     >>> list(found.columns), found.iloc[0].tolist()
-    (['arm', 'took off', 'low'], ['negatives only', 1, 'below all'])
+    (['arm', 'took off', 'low'], ['negatives only', '3', 'below all'])
     """
     shown = table.copy()
     names = {"arm": label, "other": label, "way": label, "claim": lambda c: label(CLAIMS[c].arm) if c in CLAIMS else c}
