@@ -9,7 +9,6 @@ import struct
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,7 +126,7 @@ SLOWLY = """import signal, sys
 class Slow:
     def find_spec(self, name, path=None, target=None):
         if name == "click":
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.{name})
 sys.meta_path.insert(0, Slow())
 sys.argv = ["mtalign", "list", "arms"]
 from mtalign.__main__ import main
@@ -135,12 +134,31 @@ main()
 """
 
 
-def test_ctrl_c_while_modules_are_imported_is_one_line():
-    heard = partial(
-        signal.signal, signal.SIGINT, signal.SIG_DFL
-    )  # a shell's background jobs ignore Ctrl-C, and hand that on
-    done = subprocess.run([sys.executable, "-c", SLOWLY], capture_output=True, text=True, preexec_fn=heard)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "mtalign: stopped; nothing was begun\n")
+LATE = """import atexit, signal, sys
+atexit.register(signal.raise_signal, signal.{name})
+sys.argv = ["mtalign", "list", "arms"]
+from mtalign.__main__ import main
+main()
+"""
+
+
+def ended(code: str) -> tuple[int, str]:
+    def heard() -> None:  # a shell's background jobs ignore Ctrl-C, and hand that on
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_DFL)
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=heard)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_modules_are_imported_is_one_line(name):
+    assert ended(SLOWLY.format(name=name)) == (128 + signal.Signals[name], "mtalign: stopped; nothing was begun\n")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_after_the_end_says_nothing(name):
+    assert ended(LATE.format(name=name)) == (0, "")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
