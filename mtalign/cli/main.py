@@ -174,7 +174,7 @@ def main() -> None:
     """Runs the command; bad input is one line on standard error and exit status 2."""
     with Stop() as stop:
         status = _run(stop)
-    sys.exit(stop.status or status)
+    sys.exit(stop.status or status or 0)
 
 
 def _run(stop: Stop) -> int:
