@@ -59,7 +59,6 @@ def synthetic(run: Run) -> dict:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A report made of synthetic records, one of them a failure whose reason is hostile, and an executed notebook."""
-
     out = tmp_path_factory.mktemp("site")
     (out / "pages.grid.yaml").write_text(GRID)
     grid, records = open_grid(out / "pages.grid.yaml"), Records(out / "records")

@@ -26,7 +26,7 @@ TINY = paths.shared("params") / "tiny.yaml"
 
 def mtalign(*arguments, cwd=None, **kwargs):
     command = [sys.executable, "-m", "mtalign", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, **kwargs)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=1800, **kwargs)
 
 
 @pytest.fixture(scope="module")
