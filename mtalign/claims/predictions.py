@@ -154,6 +154,7 @@ PAIRED: dict[tuple[str, str], Callable[[dict], str]] = {  # notebook 12: (first,
     ("format_only", "format_one_line"): first_where_one_line_is_unskilled,
     ("entropy", "entropy_direct"): equal_when_strong,
     ("standard", "standard_refill"): lambda row: "equal",
+    ("majority_vote", "test_time"): lambda row: "equal",
 }
 
 

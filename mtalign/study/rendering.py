@@ -30,6 +30,7 @@ STAMP = re.compile(r'<meta name="mtalign" content="[^"<>]*">')  # over all of th
 OF_A_STUDY = {  # files beside notebooks, records and the grid
     "index.html", "claims.html", "predictions.html", "runs.html", "runs.csv", "headline.png", "dose_response.png", made.FILE,
 }  # fmt: skip
+DATA = ("records", "continuations")  # folders of what notebooks read
 TOLERANCE = 2.0  # of 255, in the mean over a picture: other versions of fonts draw letters a little differently
 
 
@@ -56,11 +57,12 @@ def wrong_again(out: Path) -> dict[str, str]:
 
 
 def wrong_outputs(books: list[Page], evidence: str, out: Path) -> dict[str, str]:
-    """Notebooks that, executed again beside a copy of the records, have other cells or outputs; of a picture its size counts."""
+    """Notebooks that, executed again beside a copy of the data, have other cells or outputs; of a picture its size counts."""
     wrong = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
         again = Path(folder)
-        shutil.copytree(out / "records", again / "records")
+        for name in filter(lambda name: (out / name).is_dir(), DATA):
+            shutil.copytree(out / name, again / name)
         shutil.copy(kept_grid(out), again)
         broken = execute_notebooks(books, evidence, again, workers=1)
         for name in (f"{page.stem}.ipynb" for page in books):
@@ -120,5 +122,5 @@ def _what_is_wrong_with(path: Path, name: Path, ours: set[str]) -> str:
         return "is no file"
     if name.parts[0] in WORK:
         return "is of a run that is not finished"
-    is_record = name.parts[0] == "records" and len(name.parts) == 2 and name.suffix == ".json"
-    return "" if is_record or name.as_posix() in ours else "is not of this study"
+    is_data = name.parts[0] in DATA and len(name.parts) == 2 and name.suffix == ".json"
+    return "" if is_data or name.as_posix() in ours else "is not of this study"
