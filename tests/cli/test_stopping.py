@@ -191,3 +191,14 @@ def test_a_study_that_executes_notebooks_begins_no_more_of_them(study, tmp_path,
     executed = len(list((tmp_path / "out").glob("[!.]*.ipynb")))
     time.sleep(5)
     assert len(list((tmp_path / "out").glob("[!.]*.ipynb"))) == executed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_diagnose_gives_what_there_is_and_the_status_says_that_it_was_stopped(number):
+    words = ["diagnose", "--model", "micro-a", "--task", "logic", "--precision", "0.01", "--samples", "512"]
+    terminal = Terminal(sys.executable, "-m", "mtalign", *words)
+    terminal.read(r"\d+ s +\d+ prompts", 600)
+    terminal.process.send_signal(number)
+    assert terminal.end() == 128 + number and "interrupted" in terminal.text, terminal.text[-2000:]
+    os.close(terminal.master)
