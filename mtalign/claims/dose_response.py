@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
 from mtalign.claims import mixed_logit
 from mtalign.claims.take_off import took_off
@@ -173,7 +173,7 @@ def predictors(table: pd.DataFrame) -> pd.DataFrame:
             x, drawn = these[name].to_numpy(), _drawn(these, name)
             if len(set(x)) < 3:
                 continue
-            ranks = [spearmanr(*both).statistic for both in zip(drawn.T[:300], draws.T[:300], strict=True)]
+            ranks = _rank_correlations(drawn.T[:300], draws.T[:300])
             estimate = interval(float(spearmanr(x, these["value"]).statistic), np.nan_to_num(ranks))
             row = {
                 "arm": arm,
@@ -185,6 +185,14 @@ def predictors(table: pd.DataFrame) -> pd.DataFrame:
             rows.append(row | {"error": _left_out_error(these, name)})
     found = pd.DataFrame(rows, columns=["arm", "measure", "rank_correlation", "low", "high", "error"])
     return found.sort_values(["arm", "error"], kind="stable").reset_index(drop=True)
+
+
+def _rank_correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Spearman's of each row of two arrays (draws, pairs), as `spearmanr` has it for one; NaN where all of a row are equal."""
+    ranks = [rankdata(each, axis=1) for each in (one, other)]
+    a, b = (each - each.mean(axis=1, keepdims=True) for each in ranks)
+    with np.errstate(invalid="ignore"):
+        return (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
 
 
 def _left_out_error(table: pd.DataFrame, measure: str) -> float:

@@ -174,7 +174,7 @@ def main() -> None:
     """Runs the command; bad input is one line on standard error and exit status 2."""
     with Stop() as stop:
         status = _run(stop)
-    sys.exit(status or 0)
+    sys.exit(stop.status or status or 0)
 
 
 def _run(stop: Stop) -> int:
@@ -189,7 +189,7 @@ def _run(stop: Stop) -> int:
             raise
         _stop(f"{error.filename or 'disk'}: {error.strerror}; what is finished is kept", 1)
     except (KeyboardInterrupt, click.Abort):
-        _stop("stopped; what is finished is kept", stop.status)
+        _stop("stopped; what is finished is kept", stop.status or 130)
 
 
 def _stop(message: str, status: int) -> NoReturn:

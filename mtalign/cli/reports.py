@@ -84,7 +84,12 @@ def diff(a: Path, b: Path, html: Path | None, as_json: bool) -> int:
 
 @click.command()
 @click.argument("folder", type=FOLDER)
-@click.option("--recompute", type=click.IntRange(min=0), default=0, help="Compute that many records again and compare.")
+@click.option(
+    "--recompute",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Compute that many records and execute that many notebooks again, and compare.",
+)
 @as_json("verify")
 def verify(folder: Path, recompute: int, as_json: bool) -> int:
     """Check that records, executed notebooks and pages of a study agree. Exit status 1 where any does not.

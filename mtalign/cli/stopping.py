@@ -16,11 +16,11 @@ class Stop:
     So what is stopped can end its children in peace, which takes seconds. A signal that is ignored (`nohup`) stays so.
 
     Attributes:
-        status: the exit status of a command that was stopped.
+        status: the exit status of a command that was stopped, also where it gave what there was; 0 before.
     """
 
     def __init__(self):
-        self.status = 128 + signal.SIGINT
+        self.status = 0
         self.before: dict[int, object] = {}
 
     def __enter__(self) -> Stop:

@@ -10,6 +10,7 @@ from mtalign.grading.units import PERCENT, says_nothing, split_unit, unwrapped
 NAME = re.compile(  # of an unknown: x, x_1, f(x), AB, \angle ABC, \theta
     r"(?:\\angle ?)?(?:[A-Za-z](?:_\{?\w+\}?)?'?(?:\([A-Za-z\d,]+\))?|[A-Z]{2,4}|\\[a-z]+(?<!\\pi))"
 )
+POINT = re.compile(r"\(([A-Za-z](?:,[A-Za-z])+)\)=(?=\()")  # (x,y)= before a point
 CLOCK = re.compile(r"(\d{1,2}:\d{2})\s*([ap])\.?\s*m\.?", re.I)
 
 
@@ -30,6 +31,7 @@ def canonical(answer: str) -> str:
         return words(text)
     bare, unit = split_unit(text)
     bare = tidy(bare)
+    bare = without_names_of_a_point(bare)
     name, equals, rest = bare.partition("=")
     if equals and "=" not in rest and NAME.fullmatch(name):
         bare = rest
@@ -69,6 +71,16 @@ def tidy(text: str) -> str:
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r"\s*([-+=:()\[\]{}^_/&<>|])\s*", r"\1", text)
     return re.sub(r" ?, ?(?!\d{3}(?!\d))", ",", text).replace(" ,", ",").strip()
+
+
+def without_names_of_a_point(text: str) -> str:
+    """A point without the names of its coordinates, where these are in the order of the alphabet.
+
+    >>> without_names_of_a_point("(x,y)=(3,-2)"), without_names_of_a_point("(y,x)=(3,-2)")
+    ('(3,-2)', '(y,x)=(3,-2)')
+    """
+    names = match[1].split(",") if (match := POINT.match(text)) else []
+    return text[match.end() :] if names and names == sorted(set(names)) else text
 
 
 def is_words(text: str) -> bool:

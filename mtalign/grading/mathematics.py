@@ -20,7 +20,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from mtalign.grading.bounds import MAX_LENGTH, tame
-from mtalign.grading.canonical import CLOCK, NAME, canonical, is_words, stripped, tidy, words
+from mtalign.grading.canonical import CLOCK, NAME, canonical, is_words, stripped, tidy, without_names_of_a_point, words
 from mtalign.grading.notation import number
 from mtalign.grading.sandbox import sandbox
 from mtalign.grading.shape import BASE, fits, letters, same_bases, values
@@ -98,6 +98,9 @@ def _same_value(given: str, wanted: str) -> bool:
     first, second = number(given), number(wanted)
     if first is not None and second is not None:
         return first == second
+    given, wanted = (
+        text if value is None else text.replace(",", "") for text, value in ((given, first), (wanted, second))
+    )
     if BASE.fullmatch(given) and BASE.fullmatch(wanted):
         return same_bases(given, wanted)
     wanted, name = _without_name(wanted)
@@ -122,6 +125,7 @@ def _without_name(wanted: str) -> tuple[str, str]:
 
 def _without_names(given: str) -> str:
     r"""An answer like `x\in[0,1]` or `x=1 or x=2` without the name of its unknown, which must be the same throughout."""
+    given = without_names_of_a_point(given)
     if "\\in" in given:
         return _without_name(given)[0]
     parts = [part.partition("=") for part in values(given)]

@@ -22,7 +22,14 @@ from pathlib import Path
 
 PROCESS = Path(__file__).with_name("sandbox_process.py")  # the other end; imports nothing of mtalign
 START_SECONDS = 120.0  # that a process may take to import its library
+KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 MARGIN = 0.2  # seconds of wall-clock above a request's limit until the process itself is given up
+
+
+def environment() -> dict[str, str]:
+    """Variables of the sandbox: what it takes to start Python. Others hold tokens, and what a program returns is kept."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
 class Sandbox:
@@ -55,7 +62,7 @@ class Sandbox:
         command = [sys.executable, "-P", str(PROCESS), self.name]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
+            start_new_session=True, env=environment(),
         )  # fmt: skip
         if self._line(START_SECONDS) != b"ready\n":
             self.process.kill()

@@ -66,12 +66,12 @@ def split_unit(text: str, is_key: bool = False) -> tuple[str, str | None]:
 
     One letter is a unit only in `\text{}` or, in an answer, after a space; elsewhere it is a variable.
 
-    >>> split_unit(r"15\mbox{ cm}^2"), split_unit("60 miles per hour"), split_unit(r"\$18.90")
+    >>> split_unit(r"15\,\mbox{ cm}^2"), split_unit("60 miles per hour"), split_unit(r"\$18.90")
     (('15', 'cm^2'), ('60', 'mi/h'), ('18.90', '$'))
     >>> split_unit("4cd"), split_unit("4 squared"), split_unit("4 m"), split_unit("4 m", is_key=True)
     (('4cd', None), ('4 squared', None), ('4', 'm'), ('4 m', None))
     """
-    plain = unwrapped(text).strip()
+    plain = re.sub(r"\\[,;: ](?=\s*[A-Za-z])", " ", unwrapped(text)).strip()
     if match := _CURRENCY.match(plain):
         unit = {"\\$": _DOLLAR, "€": "euro"}.get(match[2], "euro" if "eur" in match[2] else "pound sterling")
         return match[1] + plain[match.end() :].strip(), unit

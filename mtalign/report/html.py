@@ -73,16 +73,20 @@ SPANS = ["id", "class", "rowspan", "colspan"]
 ATTRIBUTES = {"*": ["id", "class"], "a": ["id", "class", "href"], "td": SPANS, "th": SPANS}
 ID, CLASS, HREF = (None, "id"), (None, "class"), (None, "href")  # as html5lib names them
 OWN_ID = "n-"  # before every id of what is cleaned: none of ours begins so
-HARMLESS = re.compile(
-    r"highlight|hl-[\w-]+|dataframe|anchor-link|(?!l\d)[a-z][a-z0-9]{0,2}"
-)  # classes of code and tables
+HARMLESS = re.compile(r"highlight|hl-[\w-]+|dataframe|anchor-link|[a-z][a-z0-9]{0,2}")  # classes of code and tables
+OF_CODE = {"highlight", "anchor-link", "c", "c1", "cm"}  # those of `HARMLESS` that our style sheet knows too
+TURNS = dict.fromkeys(
+    [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)  # Unicode's marks of direction
 SHOWN = ["text/html", "text/markdown", "image/png", "text/plain"]  # of an output, the first that there is
 TEMPLATES = paths.PACKAGE / "templates"
 
 
 def templates() -> jinja2.Environment:
     """The environment of all pages: everything is escaped but `Markup`."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, finalize=_in_one_direction
+    )
     scripts = {name: (TEMPLATES / f"{name}.js").read_text(encoding="utf-8") for name in ("runs", "slider")}
     light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("xcode", "lightbulb"))
     environment.globals |= {
@@ -95,6 +99,18 @@ def templates() -> jinja2.Environment:
         "blank": BLANK,
     }
     return environment
+
+
+def _in_one_direction(value: object) -> object:
+    """Text without marks that turn it around: with one, text of a model would show ours behind it backwards."""
+    return value if not isinstance(value, str) or value.isascii() else value.translate(TURNS)
+
+
+@cache
+def _ours() -> frozenset[str]:
+    """The classes of our style sheet, which what is cleaned cannot have."""
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"\.([A-Za-z][\w-]*)", style)) - OF_CODE
 
 
 def write(path: Path, html: str) -> None:
@@ -126,6 +142,7 @@ def notebook_body(executed: Path) -> tuple[Markup, list[tuple[str, str]]]:
     if notebook.cells and (found := [row["outcome"] for row in judged_in(executed)]):
         notebook.cells[0].source += f"\n\n**What came of it**, judged at the end of the page: {counted(found)}."
     for cell in notebook.cells:
+        cell.metadata.tags = [tag for tag in cell.metadata.get("tags", []) if re.fullmatch(r"[\w-]+", str(tag))]
         if cell.cell_type == "markdown":
             before = cell.source
             contents += [(_anchor(line), plain(line)) for line in before.splitlines() if line.startswith("## ")]
@@ -201,7 +218,8 @@ class _NotOurs(Filter):
                 if ID in attributes:
                     attributes[ID] = OWN_ID + attributes[ID]
                 if CLASS in attributes:
-                    attributes[CLASS] = " ".join(name for name in attributes[CLASS].split() if HARMLESS.fullmatch(name))
+                    names = (name for name in attributes[CLASS].split() if HARMLESS.fullmatch(name))
+                    attributes[CLASS] = " ".join(name for name in names if name not in _ours())
                 if token["name"] == "a" and HREF in attributes:
                     if attributes[HREF].startswith("#"):
                         attributes[HREF] = "#" + OWN_ID + attributes[HREF][1:]

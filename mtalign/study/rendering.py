@@ -1,28 +1,36 @@
-"""Pages of a report made again from its notebooks and records, and compared; files that nothing here makes, named."""
+"""Pages of a report made again from its notebooks and records, notebooks executed again, and compared; files that nothing
+here makes, named."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
+import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import PIL.Image
 
 from mtalign.config.errors import in_one_line
 from mtalign.config.grid import Grid, kept_grid
-from mtalign.notebook.pages import pages
+from mtalign.notebook.execution import execute_notebooks
+from mtalign.notebook.pages import Page, pages
 from mtalign.report import made
-from mtalign.report.manifest import PASSING, files
+from mtalign.report.manifest import PASSING, WORK
 from mtalign.report.site import make_report
+from mtalign.study.compare import cell_differences
 
 PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 STAMP = re.compile(r'<meta name="mtalign" content="[^"<>]*">')  # over all of the page, pictures too
 OF_A_STUDY = {  # files beside notebooks, records and the grid
     "index.html", "claims.html", "predictions.html", "runs.html", "runs.csv", "headline.png", "dose_response.png", made.FILE,
 }  # fmt: skip
+DATA = ("records", "continuations")  # folders of what notebooks read
 TOLERANCE = 2.0  # of 255, in the mean over a picture: other versions of fonts draw letters a little differently
 
 
@@ -46,6 +54,23 @@ def wrong_again(out: Path) -> dict[str, str]:
             elif not _alike(out / name, path):
                 wrong[f"{name}"] = "is not what the notebooks and records that are here give"
         return wrong
+
+
+def wrong_outputs(books: list[Page], evidence: str, out: Path) -> dict[str, str]:
+    """Notebooks that, executed again beside a copy of the data, have other cells or outputs; of a picture its size counts."""
+    wrong = {}
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
+        again = Path(folder)
+        for name in filter(lambda name: (out / name).is_dir(), DATA):
+            shutil.copytree(out / name, again / name)
+        shutil.copy(kept_grid(out), again)
+        broken = execute_notebooks(books, evidence, again, workers=1)
+        for name in (f"{page.stem}.ipynb" for page in books):
+            if name.removesuffix(".ipynb") in broken:
+                wrong[f"{name} again"] = f"cannot be executed: {broken[name.removesuffix('.ipynb')]}"
+            elif cell_differences(name, *(nbformat.read(place / name, as_version=4) for place in (out, again))):
+                wrong[f"{name} again"] = "has other cells or outputs when it is executed on this machine"
+    return wrong
 
 
 def _alike(found: Path, again: Path) -> bool:
@@ -72,19 +97,30 @@ def _same_picture(one: bytes, other: bytes) -> bool:
 
 
 def unknown_files(out: Path, grid: Grid) -> dict[str, str]:
-    """Files that no study of this grid makes: such a page could pose as one of ours."""
-    ours = {f"{page.stem}.{kind}" for page in pages(grid) for kind in ("ipynb", "html")} | PASSING | OF_A_STUDY
-    grids = [path.name for path in out.glob("*.grid.yaml")]
+    """Files that no study of this grid makes, links and what is no file: such a page could pose as one of ours."""
+    grids = {path.name for path in out.glob("*.grid.yaml")}
+    ours = {f"{page.stem}.{kind}" for page in pages(grid) for kind in ("ipynb", "html")} | PASSING | OF_A_STUDY | grids
+    ours |= {f"runs/{name}" for name in ("style.css", *PASSING, *(f"{run.run_id}.html" for run in grid.runs))}
     wrong = dict.fromkeys(grids if len(grids) > 1 else [], "one of several grid files: which of them was run?")
-    for name in files(out):
-        is_data = re.fullmatch(r"(records|continuations)/[^/]+\.json", name)
-        if name not in {*ours, *grids} and not is_data:
-            wrong[name] = "is not of this study"
-        elif (out / name).is_symlink():
-            wrong[name] = "is a link: what it leads to can be changed from elsewhere"
-    runs = {"style.css", *PASSING, *(f"{run.run_id}.html" for run in grid.runs)}
-    for path in (out / "runs").rglob("*"):
-        if path.is_file() and f"{path.relative_to(out / 'runs')}" not in runs:
-            wrong[f"{path.relative_to(out)}"] = "is not of this study"
-    hidden = [p.name for p in out.glob(".*") if p.name != ".lock" and not p.name.endswith(".partial.ipynb")]
-    return wrong | dict.fromkeys(hidden, "is hidden, and not of this study")
+    for folder, folders, names in os.walk(out):
+        for path in (Path(folder, name) for name in (*folders, *names)):
+            if what := _what_is_wrong_with(path, path.relative_to(out), ours):
+                wrong.setdefault(path.relative_to(out).as_posix(), what)
+    return wrong
+
+
+def _what_is_wrong_with(path: Path, name: Path, ours: set[str]) -> str:
+    """Why a path is none of a finished study; nothing where it is one."""
+    if path.is_symlink():
+        return "is a link: what it leads to can be changed from elsewhere"
+    if any(part.startswith(".") for part in name.parts):
+        is_work = len(name.parts) == 1 and (name.name == ".lock" or name.name.endswith(".partial.ipynb"))
+        return "" if is_work else "is hidden, and not of this study"
+    if path.is_dir():
+        return ""
+    if not path.is_file():
+        return "is no file"
+    if name.parts[0] in WORK:
+        return "is of a run that is not finished"
+    is_data = name.parts[0] in DATA and len(name.parts) == 2 and name.suffix == ".json"
+    return "" if is_data or name.as_posix() in ours else "is not of this study"

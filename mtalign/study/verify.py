@@ -19,7 +19,7 @@ from mtalign.records.store import checksum as record_checksum
 from mtalign.report.html import stamp
 from mtalign.report.manifest import NAME, files, wrong_files
 from mtalign.report.run_pages import csv, runs_table
-from mtalign.study.rendering import unknown_files, wrong_again
+from mtalign.study.rendering import unknown_files, wrong_again, wrong_outputs
 
 WRONG = {  # what differs between a notebook's inputs and those here -> in words
     "records": "executed from other records",
@@ -34,8 +34,9 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
 
     Args:
         out: the output folder.
-        recompute: how many records to compute again and compare bit for bit, drawn at random, the same for the same number
-            (they are equal on the machine that made them; another processor may round differently).
+        recompute: how many records to compute again and compare bit for bit (they are equal on the machine that made them;
+            another processor may round differently), and how many notebooks to execute again and compare cell by cell;
+            drawn at random, others each time, so that who forges a report does not know which.
 
     Returns:
         Lines for people, and whether everything agrees.
@@ -53,8 +54,10 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
         ),
     }
     if recompute:
-        chosen = random.Random(recompute).sample(grid.runs, min(recompute, len(grid.runs)))
+        chosen = _drawn(grid.runs, recompute)
         parts["recomputed"] = (len(chosen), wrong_results(chosen, records))
+        books = _drawn(pages(grid), recompute)
+        parts["executed"] = (len(books), _whatever_it_holds(wrong_outputs, books, records.evidence(grid.runs), out))
     again, unknown = wrong_again(out), unknown_files(out, grid)
     again = {name: what for name, what in again.items() if name not in parts["pages"][1]}
     manifest = {**wrong_files(out), **{f"runs/{name}": what for name, what in wrong_files(out / "runs").items()}}
@@ -68,7 +71,18 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
     if not (out / NAME).is_file():
         lines.append(f"note: there is no {NAME}, which `mtalign report` writes")
     agree = not any(wrong for _, wrong in parts.values())
-    return [*lines, _what_it_says(agree, parts.get("recomputed", (0,))[0], len(grid.runs))], agree
+    done = {name: parts.get(name, (0,))[0] for name in ("recomputed", "executed")}
+    lines.append(_what_it_says(agree, done["recomputed"], len(grid.runs), done["executed"], len(pages(grid))))
+    return list(map(_in_print, lines)), agree
+
+
+def _in_print(line: str) -> str:
+    """On one line of the terminal: names of files are not ours."""
+    return "".join(sign if sign.isprintable() else "?" for sign in line)
+
+
+def _drawn(all_: list, number: int) -> list:
+    return random.SystemRandom().sample(all_, min(number, len(all_)))
 
 
 def _whatever_it_holds(check: Callable[..., dict[str, str]], *arguments) -> dict[str, str]:
@@ -79,16 +93,14 @@ def _whatever_it_holds(check: Callable[..., dict[str, str]], *arguments) -> dict
         return {check.__name__.removeprefix("wrong_"): f"cannot be checked: {in_one_line(error, 200)}"}
 
 
-def _what_it_says(agree: bool, computed: int, number: int) -> str:
+def _what_it_says(agree: bool, computed: int, runs: int, executed: int, books: int) -> str:
     """What the checks can and cannot tell."""
     if not agree:
         return "not complete and consistent"
-    if computed == number:
-        return f"complete and consistent, and all {number} records were computed again"
-    return (
-        f"complete and consistent; {computed} of {number} records were computed again: whether the others are what"
-        " computing gives is not known (--recompute)"
-    )
+    said = f"complete and consistent; {computed} of {runs} records were computed again, {executed} of {books} notebooks executed again"
+    if (computed, executed) == (runs, books):
+        return said
+    return f"{said}: whether the others are what computing and executing give is not known (--recompute)"
 
 
 def wrong_records(grid: Grid, records: Records) -> dict[str, str]:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from mtalign.grading import sandbox_process
+from mtalign.grading.sandbox import environment
 
 HERE = Path(sandbox_process.__file__).parent
 ATTEMPTS = """
-import os, signal, socket, subprocess, sys, time
+import ctypes, errno, os, signal, socket, subprocess, sys, time
 sys.path.insert(0, {here!r})
-from sandbox_process import confine, limited
+from sandbox_process import ALLOWED, confine, limited
 
 def read(): return open({secret!r}).read()
 def list_(): return os.listdir({folder!r})
@@ -28,6 +29,12 @@ def fork():
 def run(): subprocess.run(["true"], check=True)
 def connect(): socket.socket()
 def end_the_sandbox(): os.kill(os.getppid(), signal.SIGTERM)
+def call_any_other():
+    libc, allowed = ctypes.CDLL(None, use_errno=True), ALLOWED[os.uname().machine][1]
+    assert "signals" in TAKEN
+    refused = [libc.syscall(n, *[-1] * 6) == -1 and ctypes.get_errno() == errno.EPERM for n in range(600) if n not in allowed]
+    if all(refused):
+        raise PermissionError
 def compute(): import colorsys; return sum(range(99))
 
 def worked(attempt):
@@ -44,11 +51,12 @@ def taken():
     os.wait()
     return os.read(reader, 999).decode().split()
 
-print(__import__("json").dumps([taken(), {{name: worked(globals()[name]) for name in {names!r}}}]))
+TAKEN = taken()
+print(__import__("json").dumps([TAKEN, {{name: worked(globals()[name]) for name in {names!r}}}]))
 """
 OF = {  # attempt -> what `confine` takes where the platform has the means
     "read": "files", "list_": "files", "delete": "files", "write": "writing", "change": "processes", "fork": "processes",
-    "run": "processes", "connect": "network", "end_the_sandbox": "signals", "compute": "",
+    "run": "processes", "connect": "network", "end_the_sandbox": "signals", "call_any_other": "signals", "compute": "",
 }  # fmt: skip
 
 
@@ -100,3 +108,8 @@ print(open(f"/proc/self/task/{{os.getpid()}}/children").read().split())
         pytest.skip("needs Linux")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_sandbox_knows_no_secret_of_who_started_it(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    assert "hf_secret" not in environment().values() and environment()["PYTHONHASHSEED"] == "0"

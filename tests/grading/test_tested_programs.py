@@ -9,6 +9,7 @@ import pytest
 from mtalign.config.errors import ConfigError
 from mtalign.grading import tested_programs
 from mtalign.grading.answers import grade, vote
+from mtalign.grading.sandbox import sandbox
 from mtalign.tasks.registry import load_task
 
 KIND, TRUTH = tested_programs.kind(["f(2)", "f(3)"]), '["4", "6"]'
@@ -21,6 +22,7 @@ def right(program, kind=KIND, truth=TRUTH):
 @pytest.fixture
 def on(monkeypatch):
     monkeypatch.setenv("MTALIGN_RUN_PROGRAMS", "1")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
     tested_programs.returned.cache_clear()
     try:
         tested_programs.start()
@@ -84,6 +86,12 @@ HOSTILE = {
     "list": "import os\nos.listdir({folder!r})",
     "connect": "import socket\nsocket.create_connection(('127.0.0.1', {port}), 1)",
     "kill": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)",
+    "queue a signal": "import ctypes, os, struct\ninfo = struct.pack('3i', 9, 0, -1) + bytes(116)\nassert ctypes.CDLL(None).syscall(129, os.getppid(), 9, info) == 0",
+    "signal by a pipe": "import fcntl, os\nr, w = os.pipe()\nfcntl.fcntl(r, fcntl.F_SETOWN, os.getppid())\nfcntl.fcntl(r, 10, 9)\nfcntl.fcntl(r, fcntl.F_SETFL, fcntl.FASYNC)\nos.write(w, b'x')",
+    "date": "import os\nos.utime({secret!r}, (1, 1))",
+    "label": "import os\nos.setxattr({secret!r}, 'user.a', b'b')",
+    "watch": "import ctypes\nassert ctypes.CDLL(None).inotify_init() >= 0",
+    "token": "import os\nos.environ['HF_TOKEN']",
     "limits": "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (99, 99))",
     "others": "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))",
     "root": "import os\nos.setuid(12345)",
@@ -96,6 +104,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_program_reaches_nothing_and_is_wrong(on, tmp_path, name):
     (tmp_path / "secret").write_text("kept")
+    written, process = (tmp_path / "secret").stat().st_mtime, sandbox("programs").process
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
         places = {"secret": str(tmp_path / "secret"), "folder": str(tmp_path), "port": server.getsockname()[1]}
@@ -105,6 +114,8 @@ def test_a_hostile_program_reaches_nothing_and_is_wrong(on, tmp_path, name):
         with pytest.raises(TimeoutError):
             server.accept()
     assert [p.name for p in tmp_path.iterdir()] == ["secret"] and (tmp_path / "secret").read_text() == "kept"
+    assert (tmp_path / "secret").stat().st_mtime == written and process.poll() is None
+    tested_programs.returned.cache_clear()
     assert right("def f(x): return 2 * x")  # and the next verdict is as before
 
 

@@ -1,5 +1,8 @@
 """Shipped micro models: small, rebuilt from a seed, aligned as their doses say."""
 
+import os
+import random
+
 import numpy as np
 import pytest
 
@@ -9,7 +12,6 @@ from mtalign.generation.evaluate import evaluate, is_thinking
 from mtalign.generation.sampling import sample
 from mtalign.models import micro
 from mtalign.models.load import load_model
-from mtalign.models.micro import build_all
 from mtalign.tasks.registry import load_task
 
 PAIRS = [(model, task, dose) for model, doses in doses().items() for task, dose in doses.items() if task != "lines"]
@@ -63,9 +65,13 @@ def test_pretraining_is_repeatable_bit_for_bit():
 
 
 @pytest.mark.slow
-def test_the_shipped_models_are_rebuilt_bit_for_bit(tmp_path):
-    """On the machine that built them; on another the arithmetic may differ in the last bits."""
-    assert all("identical" in line for line in build_all(seed=0, out=tmp_path, workers=2))
+def test_a_shipped_model_is_rebuilt_bit_for_bit(tmp_path):
+    """One drawn at random, another each time; all with MTALIGN_REBUILD=all, which takes three minutes each. It holds where the
+    processor rounds as the one that built them; elsewhere the arithmetic may differ in the last bits."""
+    is_all = os.environ.get("MTALIGN_REBUILD") == "all"
+    for name in list(doses()) if is_all else [random.SystemRandom().choice(list(doses()))]:
+        built = micro.build(name, doses()[name], 0, tmp_path) / "model.safetensors"
+        assert built.read_bytes() == (paths.CHECKPOINTS / name / "model.safetensors").read_bytes(), name
 
 
 def test_every_prompt_of_every_task_is_in_the_vocabulary():

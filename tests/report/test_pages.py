@@ -9,11 +9,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import matplotlib.pyplot as plt
+import nbformat
 import pytest
 
 from mtalign.config.run import Run
 from mtalign.notebook.pages import open_grid
 from mtalign.records.store import Records
+from mtalign.report import html
 from mtalign.report.html import clean, stamp, without_headings
 from mtalign.report.site import make_report
 from mtalign.runs.provenance import provenance
@@ -57,8 +59,6 @@ def synthetic(run: Run) -> dict:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A report made of synthetic records, one of them a failure whose reason is hostile, and an executed notebook."""
-    import nbformat
-
     out = tmp_path_factory.mktemp("site")
     (out / "pages.grid.yaml").write_text(GRID)
     grid, records = open_grid(out / "pages.grid.yaml"), Records(out / "records")
@@ -256,10 +256,28 @@ def test_clean_keeps_tables_and_drops_what_runs():
         ('<a href="runs.html">runs</a>', "<a>runs</a> (runs.html)"),
         ('<a href="#content">up</a>', '<a href="#n-content">up</a>'),
         ('<span class="l1">line</span>', '<span class="">line</span>'),
+        ('<div class="box tip toc t1 key">found</div>', '<div class="">found</div>'),
     ],
 )
 def test_text_of_models_and_notebooks_cannot_pose_as_ours(posing, shown):
     assert clean(posing) == shown
+
+
+def test_no_class_of_our_style_sheet_is_left_but_those_of_code():
+    style = (html.TEMPLATES / "style.css").read_text()
+    names = set(re.findall(r"\.([A-Za-z][\w-]*)", style)) - html.OF_CODE
+    assert len(names) > 30 and clean(f'<i class="{" ".join(sorted(names))}">x</i>') == '<i class="">x</i>'
+
+
+def test_a_tag_of_a_cell_gives_it_no_class_of_ours(tmp_path):
+    cell = nbformat.v4.new_code_cell("1", metadata={"tags": ["x holds far3", "parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    body, _ = html.notebook_body(tmp_path / "a.ipynb")
+    assert "holds" not in body and "celltag_parameters" in body
+
+
+def test_marks_of_direction_in_text_of_a_model_turn_none_of_ours():
+    assert html.templates().from_string("{{ said }}, we say").render(said="\u202eab\u2066") == "ab, we say"
 
 
 def test_headings_that_code_prints_are_none_of_the_page():

@@ -2,25 +2,31 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import yaml
 
 from mtalign.config import paths
-from mtalign.notebook.pages import open_grid
+from mtalign.notebook.execution import checksum
+from mtalign.notebook.pages import open_grid, pages
 from mtalign.records.store import Records
+from mtalign.report.site import make_report
+from mtalign.study.rendering import wrong_outputs
+from mtalign.study.verify import verify, wrong_results
 
 TINY = paths.shared("params") / "tiny.yaml"
 
 
 def mtalign(*arguments, cwd=None, **kwargs):
     command = [sys.executable, "-m", "mtalign", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, **kwargs)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=1800, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +98,30 @@ def test_report_diff_and_verify_work_on_a_finished_study(finished):
     assert same.returncode == 0 and "verdicts: 0 changed" in same.stdout
     agree = mtalign("verify", out, "--recompute", 1)
     assert agree.returncode == 0 and "recomputed  1 of 1 agree" in agree.stdout, agree.stdout
+    assert "executed    1 of 1 agree" in agree.stdout and "1 of 3 notebooks executed again: whether" in agree.stdout
+
+
+def test_a_forgery_in_which_all_fits_is_seen_by_computing_and_executing_again_alone(finished, tmp_path):
+    out = shutil.copytree(finished[0], tmp_path / "forged")
+    grid, records = open_grid(TINY), Records(out / "records")
+    run = next(run for run in grid.runs if run.arm == "random")
+    record = records.read(run)
+    record["after"]["correct"] = [16] * len(record["after"]["correct"])
+    records.write(run, record)  # with the checksum that belongs to it
+    page = next(page for page in pages(grid) if page.stem.startswith("01"))
+    notebook = json.loads((out / f"{page.stem}.ipynb").read_text())
+    notebook["cells"][-1] = notebook["cells"][-1] | {"source": notebook["cells"][-1]["source"] + ["\n# better"]}
+    for executed in out.glob("*.ipynb"):
+        content = notebook if executed.stem == page.stem else json.loads(executed.read_text())
+        content["metadata"]["mtalign"]["made_from"]["records"] = sha256(
+            records.evidence(grid.runs).encode()
+        ).hexdigest()
+        content["metadata"]["mtalign"]["checksum"] = checksum(content)
+        executed.write_text(json.dumps(content))
+    make_report(out)
+    assert verify(out)[1]
+    assert wrong_results([run], records) == {f"{run.run_id} again": "gives another result on this machine"}
+    assert list(wrong_outputs([page], records.evidence(grid.runs), out)) == [f"{page.stem}.ipynb again"]
 
 
 def test_plan_computes_nothing(tmp_path):

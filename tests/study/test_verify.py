@@ -1,6 +1,7 @@
 """`mtalign verify`: what agrees, and that each kind of disagreement is found; stale records are refused."""
 
 import json
+import os
 import shutil
 from importlib import import_module
 
@@ -171,6 +172,15 @@ def forge(site):
             "index.html: is a link",
         ),
         (lambda s: (s / "runs" / "x.html").write_text("x"), "runs/x.html: is not of this study"),
+        (lambda s: (s / "runs").symlink_to((s / "runs").rename(s.parent / "elsewhere")), "runs: is a link"),
+        (
+            lambda s: (s / "SHA256SUMS").symlink_to((s / "SHA256SUMS").rename(s.parent / "list")),
+            "SHA256SUMS: is a link",
+        ),
+        (lambda s: os.mkfifo(s / "records" / "pipe.json"), "records/pipe.json: is no file"),
+        (lambda s: (s / "records" / ".x.html").write_text("x"), "records/.x.html: is hidden"),
+        (lambda s: (s / "progress").mkdir() or (s / "progress" / "x.html").write_text("x"), "x.html: is of a run that"),
+        (lambda s: (s / "a\nwell: complete.html").write_text("x"), "a?well: complete.html: is not of this study"),
         (lambda s: (s / "10_verdicts.ipynb").write_text("[" * 100_000), "10_verdicts.ipynb: does not say"),
         (lambda s: record_of(s).write_text("[" * 100_000), "corrupt record"),
         (lambda s: record_of(s).write_text("null"), "checksum"),
@@ -207,4 +217,5 @@ def test_others_can_check_the_files_without_mtalign(site):
 
 def test_the_words_say_what_was_checked(site):
     lines, agree = verify(site)
-    assert agree and "complete and consistent; 0 of 10 records were computed again" in lines[-1]
+    said = "complete and consistent; 0 of 10 records were computed again, 0 of 1 notebooks executed again: whether"
+    assert agree and said in lines[-1]
