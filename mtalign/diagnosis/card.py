@@ -108,7 +108,9 @@ def next_step(found: Card) -> str:
             " prompt and tries both styles."
         )
     if found.prompts < FEWEST:
-        return f"Measure more questions first, at least {FEWEST}: {found.prompts} say too little, whatever stands below."
+        return (
+            f"Measure more questions first, at least {FEWEST}: {found.prompts} say too little, whatever stands below."
+        )
     standard = found.by_claim["standard_rl"]
     if standard.expects is False:
         return (

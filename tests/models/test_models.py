@@ -64,7 +64,7 @@ def test_pretraining_is_repeatable_bit_for_bit():
 
 @pytest.mark.slow
 def test_the_shipped_models_are_rebuilt_bit_for_bit(tmp_path):
-    """On the machine that built them; on another the arithmetic may differ in the last bits."""
+    """On the processors that built them: `code-*` by products of MKL as Intel's processors get them, all others as AMD's do."""
     assert all("identical" in line for line in build_all(seed=0, out=tmp_path, workers=2))
 
 
