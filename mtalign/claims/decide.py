@@ -149,21 +149,6 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def verdicts(table: pd.DataFrame) -> list[str]:
-    """The primary outcome of each task and the rules that falsify, as sentences."""
-    crossings = thresholds(table)
-    lines = [
-        f"{row.task}: {row.outcome}; x50 {row.x50:.2f} [{row.low:.2f}, {row.high:.2f}], registered {row.registered:.2f}"
-        for row in crossings.itertuples()
-    ]
-    found = falsified(table, crossings)
-    lines += [f"falsified by the rule {name}" for name, holds in found.items() if holds]
-    lines += [
-        f"the rule {name} could not be applied: runs are missing" for name, holds in found.items() if holds is None
-    ]
-    return lines
-
-
 def predictors(table: pd.DataFrame, arm: str = "majority_vote") -> pd.DataFrame:
     """Spearman's rank correlation, over testable checkpoints, of each measure with the share of runs that took off."""
     rows = []

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtalign.claims import decide
+from mtalign.claims.dose_words import taking_off
 from mtalign.claims.mixed_logit import crossing
 from mtalign.claims.predictions import Judged
 from mtalign.claims.take_off import rate
@@ -93,7 +94,7 @@ def judged(table: pd.DataFrame) -> list[Judged]:
             "Whatever dial sets alignment, half of the majority votes take off where the micro study's do",
             "the whole interval of x50 lies within a factor 2 of the registered one, or wholly outside; exploratory",
             OUTCOMES[row.outcome],
-            f"x50 is {row.x50:.2f} [{row.low:.2f}, {row.high:.2f}], registered {row.registered:.2f}, {row.runs} runs",
+            f"{taking_off(row)}, registered is {row.registered:.2f}; {row.runs} runs",
             row.family,
         )
         for row in crossings(table).itertuples()

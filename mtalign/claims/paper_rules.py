@@ -10,7 +10,8 @@ import numpy as np
 from mtalign.claims.paper import CODE, Evidence, Found, is_clean
 from mtalign.claims.paper_examples import as_good_as_random, own_kind, unsolved
 from mtalign.claims.take_off import rate
-from mtalign.claims.verdicts import BOOTSTRAP_SEED, LEAST_GAIN, STRONG, alignment
+from mtalign.claims.verdicts import BOOTSTRAP_SEED, CLAIMS, LEAST_GAIN, STRONG, alignment
+from mtalign.config.labels import label
 from mtalign.records.tables import accuracies
 from mtalign.stats import SMALLEST_GAIN, Estimate, bootstrap_ci, draw_means, interval, recovered
 
@@ -48,7 +49,7 @@ def only_when_strong(*claims: str) -> Callable[[Evidence], Found]:
             for panel, n in counts.items()
         )
         estimates = {
-            f"share of standard RL's gain in {panel} pairs{f', {arm}' * (len(claims) > 1)}": estimate
+            f"share of standard RL's gain in {panel} pairs{f', {label(arm)}' * (len(claims) > 1)}": estimate
             for arm in (ARMS[claim] for claim in claims)
             for panel in ("strong", "weak")
             if (estimate := pooled_share(found, arm, panel)) is not None
@@ -126,11 +127,14 @@ def positive_when_weak(found: Evidence) -> Found:
         ]
         if drawn:
             means, values = _pooled(drawn)
-            estimates[f"{one} minus {other}"] = interval(float(values[0] - values[1]), means[0] - means[1])
+            estimates[f"{label(one)} minus {label(other)}"] = interval(
+                float(values[0] - values[1]), means[0] - means[1]
+            )
             pairs = len(drawn)
-    if "psr minus nsr" not in estimates:
+    original = f"{label('psr')} minus {label('nsr')}"
+    if original not in estimates:
         return Found(NOT_TESTED, estimates)
-    e = estimates["psr minus nsr"]
+    e = estimates[original]
     outcome = "holds" if e.low > 0 else "fails" if e.high < 0 else "undecided"
     return Found(outcome, estimates, f"over {pairs} weak pairs")
 
@@ -153,7 +157,7 @@ def entropy_and_exploration(found: Evidence) -> Found:
     if not differences:
         return Found(NOT_TESTED)
     slower = _mean_over_runs(differences)
-    estimates = {"entropy, nsr minus psr, nats": slower}
+    estimates = {f"entropy, {label('nsr')} minus {label('psr')}, in nats": slower}
     if not entropies or len(np.concatenate(entropies)) < 6:
         return Found("undecided", estimates, "too few weak runs")
     together = rank_correlation(np.concatenate(entropies), np.concatenate(reached))
@@ -215,11 +219,13 @@ def alike_at_equal_alignment(found: Evidence) -> Found:
         for a, b in combinations(these.itertuples(), 2):
             if a.task != b.task and abs(a.alignment - b.alignment) <= ALIKE:
                 couples, same = couples + 1, same + (a.verdict == b.verdict)
-                apart += [f"{claim} on {a.model}, {a.task} and {b.model}, {b.task}"] * (a.verdict != b.verdict)
+                apart += [
+                    f"{label(CLAIMS[claim].arm if claim in CLAIMS else claim)} on {a.model}, {a.task} and on {b.model}, {b.task}"
+                ] * (a.verdict != b.verdict)
     if not couples:
         return Found(NOT_TESTED)
     outcome = "fails" if apart else "holds" if couples >= FEWEST else "undecided"
-    because = f"{same} of {couples} couples are alike" + (f"; apart: {apart[0]}" if apart else "")
+    because = f"{same} of {couples} couples are alike" + (f"; apart, for one: {apart[0]}" if apart else "")
     return Found(outcome, {"share of couples": rate(same, couples)}, because)
 
 

@@ -47,6 +47,22 @@ def table(found: dict[str, dict[str, Found]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def in_short(table: pd.DataFrame) -> str:
+    """How many claims came out how, for each kind of model.
+
+    >>> in_short(pd.DataFrame({"models": "micro", "outcome": ["fails", "fails", "not tested here"]}))
+    'of 3 claims with micro models 2 fail, 1 is not tested'
+    """
+    one = {"holds": "holds", "fails": "fails", "undecided": "is undecided", "not tested here": "is not tested"}
+    more = {"holds": "hold", "fails": "fail", "undecided": "are undecided", "not tested here": "are not tested"}
+    said = []
+    for kind, rows in table.groupby("models", sort=False):
+        counts = rows["outcome"].value_counts()
+        parts = [f"{counts[o]} {(one if counts[o] == 1 else more)[o]}" for o in one if o in counts]
+        said.append(f"of {len(rows)} claims with {kind} models {', '.join(parts)}")
+    return "; ".join(said)
+
+
 def concluded(table: pd.DataFrame) -> Markdown:
     """The outcomes of `table` as a list, for a notebook."""
     shown = table.to_dict("records")

@@ -98,20 +98,24 @@ def _rule(right: str, wrong: str, bound: float) -> str:
     return f"confirmed where the whole interval lies {right} {bound:g}, refuted where it lies {wrong}, else undecided"
 
 
-def above(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:
+def above(
+    estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours", of: str = "the value"
+) -> Judged:
     """That a value lies above a bound: confirmed where its whole interval does, refuted where it lies below.
 
     >>> above(Estimate(0.9, 0.7, 1.0), 0.5, "it recovers more than half").outcome
     'confirmed'
     """
     outcome = "confirmed" if estimate.low > bound else "refuted" if estimate.high < bound else "undecided"
-    return Judged(statement, _rule("above", "below", bound), outcome, f"it is {_said(estimate)}", where, source)
+    return Judged(statement, _rule("above", "below", bound), outcome, f"{of} is {_said(estimate)}", where, source)
 
 
-def below(estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours") -> Judged:
+def below(
+    estimate: Estimate, bound: float, statement: str, where: str = "", source: str = "ours", of: str = "the value"
+) -> Judged:
     """That a value lies below a bound, likewise."""
     outcome = "confirmed" if estimate.high < bound else "refuted" if estimate.low > bound else "undecided"
-    return Judged(statement, _rule("below", "above", bound), outcome, f"it is {_said(estimate)}", where, source)
+    return Judged(statement, _rule("below", "above", bound), outcome, f"{of} is {_said(estimate)}", where, source)
 
 
 def equal(difference: Estimate, statement: str, where: str = "", source: str = "ours") -> Judged:
@@ -154,6 +158,7 @@ PAIRED: dict[tuple[str, str], Callable[[dict], str]] = {  # notebook 12: (first,
     ("format_only", "format_one_line"): first_where_one_line_is_unskilled,
     ("entropy", "entropy_direct"): equal_when_strong,
     ("standard", "standard_refill"): lambda row: "equal",
+    ("majority_vote", "test_time"): lambda row: "equal",
 }
 
 

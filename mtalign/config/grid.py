@@ -194,9 +194,18 @@ def _check_lists(path: Path, where: str, axes: dict, kinds: dict[str, type]) -> 
 
 def _warmed(path: Path, where: str, axes, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """For each model and task the model after each warm-up on that task: lists of `dose` and `seed`, one value of the
-    other settings (`config.warm_up`)."""
+    other settings (`config.warm_up`). Where tasks have doses of their own, `dose` has a list for each task."""
     axes = _mapping(path, where, axes, set(TYPES))
-    _check_lists(path, where, axes, {"dose": float, "seed": int})
+    tasks = list(dict.fromkeys(task for _, task in pairs))
+    doses = axes.get("dose")
+    if isinstance(doses, dict):
+        for task in tasks:
+            _check_lists(path, f"{where}.dose", doses, {task: float})
+        _mapping(path, f"{where}.dose", doses, set(tasks))
+    else:
+        _check_lists(path, where, axes, {"dose": float})
+        doses = dict.fromkeys(tasks, doses)
+    _check_lists(path, where, axes, {"seed": int})
     one = {key: axes[key] for key in axes.keys() - {"dose", "seed"}}
     for key, value in one.items():
         if message := mismatch(value, TYPES[key]):
@@ -204,7 +213,7 @@ def _warmed(path: Path, where: str, axes, pairs: list[tuple[str, str]]) -> list[
     found = []
     for seed in axes["seed"]:  # outermost: what the first seed says is there first
         for model, task in pairs:
-            for dose in axes["dose"]:
+            for dose in doses[task]:
                 warm_up = WarmUp(model, task, dose=float(dose), seed=seed, **one)
                 found.append((checked(warm_up, f"{path}: {where}").name, task))
     return found

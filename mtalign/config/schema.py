@@ -84,13 +84,14 @@ def grid_schema() -> dict:
 
 
 def _warm_up() -> dict:
-    """The section `warm_up` of a block: lists of doses and seeds, one value of what else a warm-up has."""
+    """The section `warm_up` of a block: lists of doses (or such a list for each task) and seeds, one value of what else."""
     bounds = {name: run.Bound(least, run.MOST, open=name == "learning_rate") for name, least in LEAST.items()}
     fields = _fields(WarmUp, bounds | {"dose": run.Bound(0, 1)})
     one = {name: field for name, field in fields.items() if name not in ("model", "task")}
     for name in ("dose", "seed"):
         one[name] = {"type": "array", "minItems": 1, "uniqueItems": True, "items": one[name]}
         one[name]["items"].pop("default", None)
+    one["dose"] = {"anyOf": [one["dose"], {"type": "object", "additionalProperties": one["dose"]}]}
     said = "Each model after a supervised warm-up on each task, for each dose and seed."
     return _object(one) | {"required": ["dose", "seed"], "description": said}
 

@@ -7,8 +7,11 @@ generated after its training neither can happen but by chance: they are the cont
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +20,8 @@ from IPython.display import Markdown
 from mtalign.claims.predictions import Judged, Outcomes
 from mtalign.claims.verdicts import generator
 from mtalign.config.errors import ConfigError
+from mtalign.config.paths import write_whole
+from mtalign.config.run import RECIPE
 from mtalign.grading.answers import grade
 from mtalign.speed.cpu import use_fastest_threads
 from mtalign.stats import Estimate, bootstrap_ci, wilson
@@ -67,7 +72,9 @@ def rouge_l(continuation: str, rest: str) -> float:
     return float(RougeScorer(["rougeL"]).score(rest, written)["rougeL"].fmeasure)
 
 
-def measure(model: str, tasks: Sequence[str], shares: Sequence[float], questions: int, max_tokens: int) -> pd.DataFrame:
+def measure(
+    model: str, tasks: Sequence[str], shares: Sequence[float], questions: int, max_tokens: int, kept: str = ""
+) -> pd.DataFrame:
     """Completes held-out questions from a part of them.
 
     Args:
@@ -75,6 +82,7 @@ def measure(model: str, tasks: Sequence[str], shares: Sequence[float], questions
             `prompts.render`, and only the answer is looked at.
         questions: of each task, at most.
         max_tokens: of a continuation.
+        kept: a folder of continuations, where those that were drawn before are found again; "" draws all.
 
     Returns:
         A row for each task, share and question: task, fresh (generated here), share, shown, rest, continuation,
@@ -84,7 +92,6 @@ def measure(model: str, tasks: Sequence[str], shares: Sequence[float], questions
         ConfigError: a share is not above 0 and at most 1, or a number is below 1.
     """
     from mtalign.generation.prompts import render
-    from mtalign.generation.sampling import sample
     from mtalign.models.load import load_model
     from mtalign.tasks.registry import load_task
     from mtalign.tasks.rows import demonstrations
@@ -106,14 +113,40 @@ def measure(model: str, tasks: Sequence[str], shares: Sequence[float], questions
                 prompts = [
                     render(tokenizer, shown, task.instruction, "direct", demonstrations(task)) for shown in prompts
                 ]
-            drawn = sample(loaded, tokenizer, prompts, 1, max_tokens, 0, temperature=0)
-            for example, (shown, rest), (text,) in zip(examples, parts, drawn, strict=True):
+            texts = _continued(
+                loaded, tokenizer, prompts, max_tokens, Path(kept, _key(model, prompts, max_tokens)) if kept else None
+            )
+            for example, (shown, rest), text in zip(examples, parts, texts, strict=True):
                 row = {"task": name, "fresh": is_fresh(name), "share": share, "shown": shown, "rest": rest}
                 row |= {"continuation": text, "exact_match": np.nan, "rouge_l": np.nan}
                 if rest:
                     row |= {"exact_match": float(exact_match(text, rest)), "rouge_l": rouge_l(text, rest)}
                 rows.append(row | {"right": float(grade(text, example.answer, example.kind or task.kind))})
     return pd.DataFrame(rows)
+
+
+def _key(model: str, prompts: Sequence[str], max_tokens: int) -> str:
+    asked = json.dumps([RECIPE, model, list(prompts), max_tokens])
+    return f"{hashlib.sha256(asked.encode()).hexdigest()[:20]}.json"
+
+
+def _continued(model, tokenizer, prompts: Sequence[str], max_tokens: int, file: Path | None) -> list[str]:
+    """The greedy continuation of each prompt: as they stand in the file, else drawn now and written to it."""
+    from mtalign.generation.sampling import sample
+
+    if file and file.is_file():
+        try:
+            texts = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            texts = None
+        if not (isinstance(texts, list) and len(texts) == len(prompts) and all(isinstance(t, str) for t in texts)):
+            raise ConfigError(f"{file}: not a list of {len(prompts)} continuations; delete it to draw them again")
+        return texts
+    texts = [text for (text,) in sample(model, tokenizer, prompts, 1, max_tokens, 0, temperature=0)]
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(texts, indent=0), sync=True)
+    return texts
 
 
 def is_fresh(task: str) -> bool:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from mtalign.claims.dose_words import in_words, kind_of
 from mtalign.claims.verdicts import CLAIMS, LEAST_GAIN, STRONG, panel
 from mtalign.claims.verdicts import alignment as alignment_of
-from mtalign.notebook.dose_words import in_words, kind_of
 from mtalign.notebook.palette import label
 from mtalign.records.tables import named
 from mtalign.stats import decide
@@ -19,8 +19,15 @@ COUNTED = {
     "holds": "hold",
     "fails": "fail",
     "inconclusive": "are undecided",
-    "not testable": "cannot be judged",
+    "not testable": "are not applicable",
     "missing": "miss a run",
+}
+ENOUGH = {
+    "holds": "enough",
+    "fails": "not enough",
+    "inconclusive": "undecided",
+    "not testable": "not applicable",
+    "missing": "runs are missing",
 }
 EQUAL = 0.1  # accuracies closer than this count as equal to a predicted value
 
@@ -55,14 +62,16 @@ def in_short(table: pd.DataFrame, *names: str) -> Markdown:
     if these.empty:
         return Markdown("No claim was tested: its arm is not among this notebook's arms.")
     pairs = these[["model", "task"]].drop_duplicates()
-    words = {"holds": "suffices", "fails": "does not suffice", "missing": "has missing runs"}
-    words |= {"inconclusive": "is undecided", "not testable": "cannot be judged"}
     if len(pairs) == 1:
         level = these["alignment"].dropna()
         where = f"On {pairs['model'].iloc[0]}, {pairs['task'].iloc[0]}"
         where += f" ({panel(level.iloc[0])} alignment, {level.iloc[0]:.2f})" if len(level) else ""
-        found = [f"{_arm_of(row.claim)} **{words[row.verdict]}**" for row in these.itertuples()]
-        return Markdown(f"{where}: {', '.join(found)}.")
+        arms = {
+            word: [_arm_of(row.claim) for row in these.itertuples() if row.verdict == verdict]
+            for verdict, word in ENOUGH.items()
+        }
+        found = [f"**{word}**: {', '.join(names)}" for word, names in arms.items() if names]
+        return Markdown(f"{where}: {'; '.join(found)}.")
     count = these["verdict"].value_counts()
     said = [f"{count.get(verdict, 0)} {word}" for verdict, word in COUNTED.items() if count.get(verdict, 0)]
     firm = these[these["verdict"].isin(["holds", "fails"])]
@@ -167,7 +176,7 @@ def spread(table: pd.DataFrame) -> Markdown:
 
 def difference(table: pd.DataFrame) -> Markdown:
     """Which of two arms is better where, from the table of `Session.difference`."""
-    lines = []
+    lines = _counted(table)
     for row in table.itertuples():
         d = row.difference
         verdict = (
@@ -182,6 +191,17 @@ def difference(table: pd.DataFrame) -> Markdown:
     return _list(lines, "The two arms have no finished runs in common.")
 
 
+def _counted(table: pd.DataFrame) -> list[str]:
+    """Of many pairs, first how many say what."""
+    if len(table) < 5:
+        return []
+    first = sum(d.low > 0 for d in table["difference"])
+    second = sum(d.high < 0 for d in table["difference"])
+    one, other = label(table["arm"].iloc[0]), label(table["other"].iloc[0])
+    counts = f"**{one} is better in {first}, {other} in {second}**"
+    return [f"- Of {len(table)} pairs, {counts}; {len(table) - first - second} are undecided."]
+
+
 def label_free(table: pd.DataFrame) -> Markdown:
     """Whether a label-free reward teaches what the majority knew, from the table of `Session.label_free`."""
     lines = []
@@ -192,8 +212,10 @@ def label_free(table: pd.DataFrame) -> Markdown:
             verdict = "**as predicted**"
         elif d.low > EQUAL or d.high < -EQUAL:
             verdict = f"**{'more' if d.low > EQUAL else 'less'} than predicted**"
-        gains = f"gain {row.after.value - row.before:.2f}, predicted {row.predicted - row.before:.2f}"
-        lines.append(f"- {row.model}, {row.task}: {verdict} within {EQUAL}; {gains}; difference {d}.")
+        gains = f"the gain is {row.after.value - row.before:.2f}, predicted was {row.predicted - row.before:.2f}"
+        lines.append(
+            f"- {row.model}, {row.task}: {gains}: {verdict}. The difference is {d}; up to {EQUAL} counts as none."
+        )
     return _list(lines, "The arm has no finished runs.")
 
 

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
+from mtalign.claims.dose_words import in_words, taking_off
 from mtalign.claims.take_off import rate
 from mtalign.claims.verdicts import THRESHOLD
 from mtalign.notebook.palette import label, task_colours
@@ -32,8 +33,8 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
     figure, axes = plt.subplots(
         rows, across, figsize=(5 * across, 3.4 * rows), squeeze=False, sharex=True, sharey=True, layout="constrained"
     )
-    colours, markers = task_colours(table), "osD^vP"
-    tasks = list(colours)
+    colours, markers = task_colours(table), "osDP*X"
+    tasks, outside = list(colours), []
     for axis in axes.flat[len(arms) :]:
         axis.set_axis_off()
     for axis, arm in zip(axes.flat, arms, strict=False):
@@ -41,13 +42,17 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
             estimate, colour = row["recovered"], colours[row["task"]]
             low, high = np.clip([estimate.low, estimate.high], *SHOWN)
             axis.plot([row[measure]] * 2, [low, high], color=colour, alpha=0.6)
-            axis.plot(row[measure], row["value"], markers[tasks.index(row["task"]) % 6], color=colour)
-            for end, marker, out in ((SHOWN[0], "v", estimate.low), (SHOWN[1], "^", estimate.high)):
-                if (out < end) if end < 0 else (out > end):  # it goes on outside
+            outside += beyond(axis, row[measure], estimate.value, markers[tasks.index(row["task"]) % 6], colour)
+            for marker, end, out in (
+                ("v", SHOWN[0], estimate.low < SHOWN[0]),
+                ("^", SHOWN[1], estimate.high > SHOWN[1]),
+            ):
+                if out:  # it goes on outside
                     axis.plot(row[measure], end, marker, color=colour, markersize=4, clip_on=False)
         axis.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)
         axis.set(ylim=(-1.05, 1.55), xlabel=measure, ylabel="share recovered")
-        axis.set_title(fitting(f"{label(arm)}{_flips_at(flips, arm)}", 4.5), fontsize=11)
+        found = "" if flips is None else f" {in_words(flips[flips['arm'] == arm].iloc[0])}"
+        axis.set_title(fitting(f"{label(arm)}{found}", 4.5), fontsize=11)
         axis.label_outer()
         if flips is not None:
             flip = flips[flips["arm"] == arm].iloc[0]
@@ -57,26 +62,37 @@ def dose_response(table: pd.DataFrame, measure: str, flips: pd.DataFrame | None 
                 axis.axvline(flip["flip"], color="0.3", linewidth=1)
     handles = [
         plt.Line2D([], [], marker=markers[i % 6], color=colours[t], linestyle="", label=t) for i, t in enumerate(tasks)
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(tasks))
+    ] + note(outside)
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(4, len(handles)))
     return figure
 
 
-def _flips_at(flips: pd.DataFrame | None, arm: str) -> str:
-    """Where half is recovered, for a title."""
-    if flips is None:
-        return ""
-    flip = flips[flips["arm"] == arm].iloc[0]
-    ends = flip["low"], flip["high"]
-    if np.isfinite(ends).all():
-        return f": half recovered from {flip['flip']:.2f} [{ends[0]:.2f}, {ends[1]:.2f}] on"
-    if ends[0] == ends[1]:
-        return ": half recovered everywhere" if ends[0] < 0 else ": half recovered nowhere"
-    return f": half recovered from {ends[1]:.2f} on, or lower" if np.isfinite(ends[1]) else ": undecided"
+def beyond(axis, x: float, share: float, marker: str, colour) -> list[float]:
+    """Draws a share at its place, or an arrow at the edge where it lies beyond it or was cut; returns those that lie outside."""
+    if SHOWN[0] < share < SHOWN[1]:
+        axis.plot(x, share, marker, color=colour)
+        return []
+    up = bool(share >= SHOWN[1])
+    look = {"color": colour, "markeredgecolor": "black", "markersize": 9, "clip_on": False, "zorder": 5}
+    axis.plot(x, SHOWN[up], "^" if up else "v", **look)
+    return [share]
+
+
+def note(outside: list[float], arrow: str = "^") -> list[plt.Line2D]:
+    """The line of a legend that says what arrows at an edge are, where there are some."""
+    if not outside:
+        return []
+    words = f"outside the picture: {', '.join(f'{share:.2f}' for share in sorted(outside))}"
+    if len(outside) > 3:
+        words = f"{len(outside)} outside the picture, from {min(outside):.2f} to {max(outside):.2f}"
+    if set(SHOWN) & set(outside):  # a table had cut them
+        words = f"{len(outside)} outside the picture"
+    look = {"marker": arrow, "color": "0.6", "markeredgecolor": "black", "markersize": 9}
+    return [plt.Line2D([], [], linestyle="", label=words, **look)]
 
 
 def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figure:
-    """The share of runs that take off against a measure of alignment, a panel for each level.
+    """The share of majority votes that take off against a measure of alignment, a panel for each level.
 
     Args:
         cells: as `levels.cells` gives them; those that are not testable are left out.
@@ -100,13 +116,14 @@ def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figu
         rates = [rate(int(taken), int(runs)) for taken, runs in zip(these["taken"], these["runs"], strict=True)]
         axis.vlines(these[measure], [r.low for r in rates], [r.high for r in rates], color="0.6", linewidth=1)
         axis.plot(these[measure], [r.value for r in rates], "o", color="C0", label="runs")
-        axis.plot(these[measure], these["theory"].clip(0, 1), "x", color="C3", label="theory")
+        axis.plot(these[measure], these["theory"].clip(0, 1), "x", color="C3", label="theory, cut at 0 and 1")
         at = crossings[crossings["level"] == name].iloc[0]
         if abs(at["x50"]) != float("inf") and at["x50"] == at["x50"]:
             low, high = max(at["low"], cells[measure].min()), min(at["high"], cells[measure].max())
             axis.axvspan(low, high, color="0.5", alpha=0.2)
             axis.axvline(at["x50"], color="0.3", linewidth=1)
-        axis.set(title=name, xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
+        axis.set(xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
+        axis.set_title(fitting(f"{name}: {taking_off(at)}", 3.6), fontsize=10)
         axis.label_outer()
     axes.flat[0].legend(loc="lower right")
     return figure

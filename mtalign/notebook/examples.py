@@ -36,7 +36,7 @@ def _example(task: str, samples: list[dict]) -> dict[str, str]:
     beside = [s for s in sides[False] if s["prompt"] == shown["prompt"]] or sides[False]
     wrong = beside[0]["completion"] if beside else NONE["wrong"]
     if beside and beside[0]["prompt"] != shown["prompt"]:
-        wrong = f"{wrong} (to {beside[0]['prompt']})"
+        wrong = f"{wrong} (to another prompt: {beside[0]['prompt']})"
     right = shown["completion"] if sides[True] else NONE["right"]
     return {"task": task, "prompt": shown["prompt"], "answer": shown["answer"], "right": right, "wrong": wrong}
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import textwrap
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pictures in `figures`)
     dose_response,
     fitting,
     gain_against,
+    note,
     nothing,
     take_off,
 )
-from mtalign.notebook.palette import CALLED, VERDICTS, label, palette, style, task_colours
+from mtalign.notebook.palette import CURVES, label, palette, style
+from mtalign.notebook.share_figures import recovered_shares  # noqa: F401
+from mtalign.notebook.transfer_figures import paper_claims, transfer  # noqa: F401
 
 sns.set_theme(context="notebook", style="whitegrid", rc={"figure.dpi": 100, "axes.titleweight": "bold"})
 
@@ -77,7 +77,7 @@ def _best(rows: pd.DataFrame) -> str:
     others = reached.drop(labels=["base", "standard"], errors="ignore").dropna()
     if "standard" not in reached or others.empty:
         return ""
-    return f": {label('standard')} {reached['standard']:.2f}, next {label(others.idxmax())} {others.max():.2f}"
+    return f": {label('standard')} {reached['standard']:.2f}; next, {others.max():.2f}: {label(others.idxmax())}"
 
 
 def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
@@ -90,7 +90,7 @@ def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
     by = [name for name in ("model", "task") if name in curves]
     pairs = list(curves.groupby(by, sort=False)) if by else [((), curves)]
     arms, colours = list(curves["arm"].unique()), palette(curves)
-    dashes = {arm: style(arm, arms)[1] for arm in arms}
+    markers, dashes = ({arm: style(arm)[i] for arm in arms} for i in (0, 1))
     across = min(3, len(columns))
     down = -(-len(columns) // across)
     size = (min(4 * across, WIDEST), 3.2 * down * len(pairs))
@@ -102,13 +102,16 @@ def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
         name = f"{', '.join(pair)}\n" if len(pairs) > 1 else ""
         for axis, column in zip(these, columns, strict=False):
             sns.lineplot(
-                rows, x="step", y=column, hue="arm", style="arm", palette=colours, dashes=dashes,
-                errorbar=("pi", 100), ax=axis, legend=False,
+                rows, x="step", y=column, hue="arm", style="arm", palette=colours, dashes=dashes, markers=markers,
+                markevery=max(1, rows["step"].nunique() // 6), markersize=5, errorbar=("pi", 100), ax=axis, legend=False,
             )  # fmt: skip
             title = f"{name}{fitting(_ends(rows, column), size[0] / across)}"
-            axis.set(xlabel="updates", ylabel=column.replace("_", " "))
+            axis.set(xlabel="updates", ylabel=textwrap.fill(CURVES.get(column, column.replace("_", " ")), 20))
             axis.set_title(title, fontsize=10)
-    lines = [plt.Line2D([], [], color=colours[arm], linestyle=(0, dashes[arm] or ()), label=label(arm)) for arm in arms]
+    lines = [
+        plt.Line2D([], [], color=colours[arm], marker=markers[arm], linestyle=(0, dashes[arm] or ()), label=label(arm))
+        for arm in arms
+    ]
     figure.legend(handles=lines, loc="outside upper center", ncols=min(4, len(arms)))
     return figure
 
@@ -116,13 +119,13 @@ def learning_curves(curves: pd.DataFrame, columns: list[str]) -> Figure:
 def _ends(rows: pd.DataFrame, column: str) -> str:
     """What a panel of learning curves shows: which arm ends highest and which lowest, in the mean over seeds."""
     last = rows[rows["step"] == rows.groupby("arm")["step"].transform("max")].groupby("arm")[column].mean().dropna()
-    name = column.replace("_", " ")
+    name = CURVES.get(column, column.replace("_", " "))
     if last.empty:
         return name
-    highest = f"{label(last.idxmax())} {last.max():.2f}"
-    if len(last) == 1 or last.max() == last.min():
-        return f"{name} ends at {last.max():.2f}"
-    return f"{name} ends between {label(last.idxmin())} {last.min():.2f} and {highest}"
+    low, high = f"{last.min():.2f}", f"{last.max():.2f}"
+    if low == high:
+        return f"{name}: {high} at the end"
+    return f"{name}: {low} ({label(last.idxmin())}) to {high} ({label(last.idxmax())}) at the end"
 
 
 def alignment_curves(table: pd.DataFrame) -> Figure:
@@ -154,51 +157,6 @@ def _known(rows: pd.DataFrame) -> str:
     return f": maj@{most} {known:.2f} is {'above' if known > one else 'not above'} pass@1 {one:.2f}"
 
 
-def recovered_shares(table: pd.DataFrame) -> Figure:
-    """The share of standard RL's gain that each claim's arm recovers, with interval, and the threshold.
-
-    Args:
-        table: as `claims.verdicts` gives it, without missing rows.
-    """
-    if table.empty:
-        return nothing()
-    ranked = table.sort_values("alignment", ascending=False)
-    pairs = list(dict.fromkeys(zip(ranked["model"], ranked["task"], strict=True)))
-    names = list(dict.fromkeys(table["claim"]))
-    colours, block = task_colours(table), len(pairs) + 1.5
-    figure, axis = plt.subplots(figsize=(8.5, 0.17 * len(names) * block + 1.5), layout="constrained")
-    for row in table.itertuples():
-        estimate, colour = row.recovered, colours[row.task]
-        y = names.index(row.claim) * block + pairs.index((row.model, row.task))
-        low, high = np.clip([estimate.low, estimate.high], *SHOWN)
-        axis.plot([low, high], [y, y], color=colour, linewidth=2)
-        axis.plot(np.clip(estimate.value, *SHOWN), y, VERDICTS[row.verdict], color=colour, markersize=6)
-        for end, marker in ((SHOWN[0], "<"), (SHOWN[1], ">")):  # what goes on outside
-            if (estimate.low < end and marker == "<") or (estimate.high > end and marker == ">"):
-                axis.plot(end, y, marker, color=colour, markersize=4)
-        axis.annotate(f"{row.model}, {row.task}", (SHOWN[1] + 0.07, y), fontsize=7, va="center", annotation_clip=False)
-    for verdict, marker in VERDICTS.items():
-        axis.plot([], [], marker, color="0.3", linestyle="", label=CALLED.get(verdict, verdict))
-    axis.axvline(THRESHOLD, color="black", linestyle="--", linewidth=1)
-    axis.set(
-        xlim=(-1.05, 1.55), xlabel="share of standard RL's gain that is recovered (95% interval, cut at -1 and 1.5)"
-    )
-    axis.set_yticks([(i + 0.5) * block - 1.25 for i in range(len(names))], [_arm_of(n) for n in names])
-    axis.grid(axis="y", visible=False)
-    axis.invert_yaxis()
-    counts = table["verdict"].value_counts()
-    axis.set_title(
-        ", ".join(f"{counts[verdict]} {CALLED.get(verdict, verdict)}" for verdict in VERDICTS if verdict in counts)
-    )
-    figure.legend(loc="outside upper center", ncols=4)
-    return figure
-
-
-def _arm_of(claim: str) -> str:
-    """What readers call the arm that a claim is about."""
-    return label(CLAIMS[claim].arm) if claim in CLAIMS else claim.replace("_", " ")
-
-
 def seeds_apart(table: pd.DataFrame) -> Figure:
     """Accuracy of each seed after training, a group of points for each arm, a panel for each pair; line: before.
 
@@ -215,7 +173,7 @@ def seeds_apart(table: pd.DataFrame) -> Figure:
         across, colours = rows["arm"].map(arms.index) + 0.4 * beside, palette(table)
         for arm in arms:
             these = rows["arm"] == arm
-            look = {"color": colours[arm], "marker": style(arm, arms)[0], "edgecolor": "0.2", "linewidth": 0.4}
+            look = {"color": colours[arm], "marker": style(arm)[0], "edgecolor": "0.2", "linewidth": 0.4}
             axis.scatter(across[these], rows["accuracy"][these], s=28, **look)
         axis.set_xticks(range(len(arms)), [label(arm) for arm in arms], rotation=35, ha="right", rotation_mode="anchor")
         axis.axhline(rows["accuracy_before"].iloc[0], color="black", linestyle="--", linewidth=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from mtalign.claims.dose_words import taking_off
 from mtalign.claims.predictions import (
     EQUAL,
     Judged,
@@ -40,7 +41,7 @@ def alignment(base: list[dict]) -> Outcomes:
         if model in STRONG_ON and task in set.union(*STRONG_ON.values()):
             strong = task in STRONG_ON[model]
             statement = f"Alignment is {'strong' if strong else 'weak'}"
-            found.append((above if strong else below)(level, STRONG, statement, f"{model}, {task}"))
+            found.append((above if strong else below)(level, STRONG, statement, f"{model}, {task}", of="alignment"))
     return found
 
 
@@ -60,7 +61,7 @@ def claims(table: pd.DataFrame, *names: str) -> Outcomes:
             rule = "confirmed where the whole interval of the share lies on that side of one half, refuted on the other"
             found.append(Judged(statement, rule, "undecided", row.why, where, PAPER))
         else:
-            found.append((above if holds else below)(row.recovered, THRESHOLD, statement, where, PAPER))
+            found.append((above if holds else below)(row.recovered, THRESHOLD, statement, where, PAPER, "the share"))
     return found
 
 
@@ -76,7 +77,9 @@ def confidence(frame: pd.DataFrame, dose: float = 0.09) -> Outcomes:
         statement = (
             f"With {label(arm)} the share of completions that show working {'rises' if rises else 'does not rise'}"
         )
-        found.append(afterwards((above if rises else below)(change, 0.0, statement, f"{model}, {task}")))
+        found.append(
+            afterwards((above if rises else below)(change, 0.0, statement, f"{model}, {task}", of="the change"))
+        )
     return found
 
 
@@ -163,7 +166,7 @@ def paper(table: pd.DataFrame) -> Outcomes:
         rule = (
             "each row of the table can refute it, after Holm's correction; confirmed where one stands and none refutes"
         )
-        statement = f"Where alignment is {strength}, {arm} {does}"
+        statement = f"Where alignment is {strength}, training with {arm} {does}"
         found.append(Judged(statement, rule, outcome, f"of {len(rows)} pairs: {because}", "", PAPER))
     return found
 
@@ -186,7 +189,17 @@ def mechanism(curves: pd.DataFrame, spread: pd.DataFrame, levels: dict[tuple[str
         if arm == "majority_vote":
             judge, words = (below, "seldom") if weak else (above, "mostly")
             at_first = over_seeds(start["majority_right"])
-            found.append(afterwards(judge(at_first, 0.5, f"The majority of a group is {words} right at first", where)))
+            found.append(
+                afterwards(
+                    judge(
+                        at_first,
+                        0.5,
+                        f"The majority of a group is {words} right at first",
+                        where,
+                        of="the share of groups",
+                    )
+                )
+            )
         if row.change.low > 0:
             outcome = "confirmed" if row.skilled == 1 else "refuted" if row.skilled < 0.5 else "undecided"
             rule = "confirmed where over 0.9 of completions show working in all seeds, refuted where in less than half of them"
@@ -194,11 +207,13 @@ def mechanism(curves: pd.DataFrame, spread: pd.DataFrame, levels: dict[tuple[str
             found.append(afterwards(Judged("Where accuracy rises, working does", rule, outcome, because, where)))
         if weak and arm in ("standard", "majority_vote"):
             silent = over_seeds(start["frac_reward_zero_std"])
-            found.append(afterwards(below(silent, 0.5, "Few groups have equal rewards at first", where)))
+            found.append(
+                afterwards(below(silent, 0.5, "Few groups have equal rewards at first", where, of="their share"))
+            )
         if weak and arm == "majority_vote":
             falls = over_seeds(last.loc[model, task, arm]["entropy"] - start["entropy"])
-            found.append(afterwards(below(falls, 0.0, "Entropy falls", where)))
-            found.append(afterwards(below(row.change, EQUAL, "Accuracy does not rise", where)))
+            found.append(afterwards(below(falls, 0.0, "Entropy falls", where, of="the change")))
+            found.append(afterwards(below(row.change, EQUAL, "Accuracy does not rise", where, of="the change")))
     return found
 
 
@@ -212,10 +227,18 @@ def paired(difference: pd.DataFrame, spread: pd.DataFrame) -> Outcomes:
             found.append(known)
         original, released = (changes.get((row["model"], row["task"], arm)) for arm in both)
         if row["model"] == "lines-unskilled" and both[1] in ("random_gated", "format_one_line") and released:
-            found.append(above(released, 0.1, f"{label(both[1])} gains at least 0.1", where))
+            found.append(
+                above(released, 0.1, f"{label(both[1])} gains at least 0.1", where, of="the change of accuracy")
+            )
         if both == ("incorrect", "incorrect_released") and original:
-            found.append(afterwards(below(original, EQUAL, f"{label(both[0])} gains nothing", where)))
-            found.append(afterwards(above(released, EQUAL, f"{label(both[1])} gains", where)))
+            found.append(
+                afterwards(
+                    below(original, EQUAL, f"{label(both[0])} gains nothing", where, of="the change of accuracy")
+                )
+            )
+            found.append(
+                afterwards(above(released, EQUAL, f"{label(both[1])} gains", where, of="the change of accuracy"))
+            )
     return found
 
 
@@ -233,9 +256,7 @@ def decided(table: pd.DataFrame) -> Outcomes:
     statement = "The majority vote takes off where it does in the micro study"
     found = Outcomes()
     for r in table.itertuples():
-        known = np.isfinite([r.x50, r.low, r.high]).all()
-        at = f"{r.x50:.2f} [{r.low:.2f}, {r.high:.2f}]" if known else "an alignment that is not settled"
-        because = f"half take off from {at} on, registered is {r.registered:.2f}"
+        because = f"{taking_off(r)}, registered is {r.registered:.2f}"
         found.append(Judged(statement, rule, words[r.outcome], because, r.task))
     return found
 

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 import seaborn as sns
 
+from mtalign.config.labels import LABELS, label  # noqa: F401 (pictures and pages find names and looks here)
+
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns.color_palette("colorblind", 10)
-
-LABELS = {
-    "base": "before RL",
-    "standard": "standard RL",
-    "random": "random reward",
-    "incorrect": "incorrect reward",
-    "inverted": "inverted reward",
-    "format_only": "format reward",
-    "majority_vote": "majority vote",
-    "test_time": "test-time RL",
-    "entropy": "entropy reward",
-    "one_shot": "one example",
-    "k_shot": "few examples",
-    "nsr": "negatives only",
-    "psr": "positives only",
-    "w_reinforce": "weighted REINFORCE",
-    "nsr_released": "negatives only, as released",
-    "psr_released": "positives only, as released",
-    "random_gated": "random reward, as released",
-    "incorrect_released": "incorrect reward, as released",
-    "format_one_line": "format reward, as released",
-    "standard_refill": "standard RL, refill as released",
-    "entropy_token": "entropy reward, each token",
-    "entropy_sequence": "entropy reward, whole answer",
-    "entropy_direct": "entropy as loss",
-    "greedy": "untrained, greedy",
-    "maj@16": "untrained, majority of 16",
-    "temperature_0.3": "untrained, temperature 0.3",
-    "temperature_0.5": "untrained, temperature 0.5",
-    "temperature_0.7": "untrained, temperature 0.7",
-}
-
 
 PALETTE = {
     "base": _GREY, "standard": _BLUE, "random": _ORANGE, "majority_vote": _GREEN, "one_shot": _PURPLE, "nsr": _RED,
@@ -51,44 +23,56 @@ PALETTE = {
 }  # fmt: skip
 
 
-MARKERS = "osD^vP*X<>ph8d"  # of arms in the order of `LABELS`, and again: with the dashes no two arms are alike in grey
+MARKERS = "osD^vP*X<>ph8d"  # of arms in the order of `LABELS`, then those of a grid's own: with the dashes no two of 70 are alike in grey
 DASHES = ["", (5, 1.5), (1.5, 1.2), (6, 1.5, 1.5, 1.5), (3, 1, 1, 1, 1, 1)]
+OWN = [  # colours of a grid's own arms, dark and light in turn
+    colour
+    for both in zip(sns.husl_palette(7, l=0.35), sns.husl_palette(7, h=0.08, l=0.7), strict=True)
+    for colour in both
+]
 CALLED = {"inconclusive": "undecided", "not testable": "not applicable"}  # by readers
+CURVES = {  # columns of learning curves, as pictures name them
+    "thinking": "completions that show working",
+    "majority_right": "groups whose majority is right",
+    "frac_reward_zero_std": "groups with equal rewards",
+    "clip_fraction": "tokens that were clipped",
+}
 VERDICTS = {"holds": "o", "fails": "X", "inconclusive": "D", "not testable": "."}  # markers
 
 
-def label(arm: str) -> str:
-    """What readers call the arm; a variant of a known arm is called after it.
-
-    >>> label("base"), label("my_arm"), label("one_shot_median"), label("random_on_policy")
-    ('before RL', 'my arm', 'one example, median', 'random reward, on policy')
-    """
-    if arm in LABELS:
-        return LABELS[arm]
-    stems = [name for name in LABELS if arm.startswith(f"{name}_")]
-    if not stems:
-        return arm.replace("_", " ")
-    stem = max(stems, key=len)
-    return f"{LABELS[stem]}, {arm.removeprefix(stem + '_').replace('_', ' ')}"
+_own: list[str] = []  # the grid's own arms, in their order
 
 
-def style(arm: str, arms: list[str]) -> tuple[str, tuple | str]:
-    """The marker and the dash of an arm, by which it is told from the others without colour.
+def know(arms: Iterable[str]) -> None:
+    """From now on the grid's own arms are these: each has one colour, marker and dash in all pictures, whatever else is in them.
 
     Args:
-        arms: all arms of the picture; those of one's own get what is left, in their order.
-
-    >>> style("standard", ["standard"])[0], style("mine", ["standard", "mine"])[0]
-    ('s', 'o')
+        arms: in the order of the grid file (`Grid.own_arms`).
     """
-    known = list(LABELS)
-    own = [name for name in arms if name not in LABELS]
-    place = known.index(arm) if arm in LABELS else len(known) + own.index(arm)
-    if arm not in LABELS:
-        taken = {style(name, arms)[0] for name in arms if name in LABELS}
-        free = [marker for marker in MARKERS if marker not in taken] or list(MARKERS)
-        return free[own.index(arm) % len(free)], DASHES[place % len(DASHES)]
-    return MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)]
+    _own[:] = [arm for arm in arms if arm not in LABELS]
+
+
+def _place(arm: str) -> int:
+    """The place of an arm among all; one that nobody has named gets the next."""
+    if arm in LABELS:
+        return list(LABELS).index(arm)
+    if arm not in _own:
+        _own.append(arm)
+    return len(LABELS) + _own.index(arm)
+
+
+def style(arm: str) -> tuple[str, tuple | str]:
+    """The marker and the dash of an arm, by which it is told from the others without colour.
+
+    >>> style("standard"), style("base")
+    (('s', (5, 1.5)), ('o', ''))
+    """
+    return MARKERS[_place(arm) % len(MARKERS)], DASHES[_place(arm) % len(DASHES)]
+
+
+def colour(arm: str) -> tuple[float, float, float]:
+    """The colour of an arm, in all pictures."""
+    return PALETTE[arm] if arm in PALETTE else OWN[(_place(arm) - len(LABELS)) % len(OWN)]
 
 
 def task_colours(table: pd.DataFrame) -> dict:
@@ -97,10 +81,5 @@ def task_colours(table: pd.DataFrame) -> dict:
 
 
 def palette(table: pd.DataFrame) -> dict:
-    """The colours of the table's arms; arms of one's own get colours that no other arm there has."""
-    arms = list(table["arm"].unique())
-    own = [arm for arm in arms if arm not in PALETTE]
-    taken = {PALETTE[arm] for arm in arms if arm in PALETTE}
-    free = [c for c in sns.color_palette("colorblind", 10) if c not in taken]
-    free += sns.husl_palette(len(own), s=0.6)  # where the arms have taken the others
-    return {arm: PALETTE.get(arm) or free[own.index(arm)] for arm in arms}
+    """The colours of the table's arms."""
+    return {arm: colour(arm) for arm in table["arm"].unique()}

@@ -13,7 +13,7 @@ from mtalign.claims.published_predictions import MEASURE
 from mtalign.claims.published_record import CLAIM
 from mtalign.claims.verdicts import THRESHOLD
 from mtalign.diagnosis import measured
-from mtalign.notebook.dose_figures import nothing
+from mtalign.notebook.dose_figures import beyond, note, nothing
 from mtalign.notebook.palette import label
 
 ARM = {"format": "format_only"}  # the file's methods that the study calls otherwise
@@ -38,14 +38,21 @@ def beside_ours(cells: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(
         rows, 2, figsize=(10, 2.9 * rows), squeeze=False, sharex=True, sharey=True, layout="constrained"
     )
-    shown = None
+    shown, outside = None, []
     for axis, method in zip(axes.flat, methods, strict=False):
         own = cells[cells["method"] == method]
         level, share = measured.points(CLAIM[method], MEASURE)
-        axis.plot(np.clip(level, 0, 1), np.clip(share, *SHOWN), "s", color="C1", alpha=0.7, markersize=5, label="_ours")
-        shown = axis.scatter(
-            own["alignment"].clip(0, 1), own["share"], c=own["billions"], cmap="viridis_r", norm=LogNorm(*SIZES), s=22
-        )
+        inside = (share > SHOWN[0]) & (share < SHOWN[1])
+        axis.plot(np.clip(level, 0, 1)[inside], share[inside], "s", color="C1", alpha=0.7, markersize=5, label="_ours")
+        within = own[own["share"].between(*SHOWN, inclusive="neither")]
+        look = {"cmap": "viridis_r", "norm": LogNorm(*SIZES)}
+        shown = axis.scatter(within["alignment"].clip(0, 1), within["share"], c=within["billions"], s=22, **look)
+        for at, value, size in [
+            *((x, y, None) for x, y in zip(level[~inside], share[~inside], strict=True)),
+            *own.drop(within.index)[["alignment", "share", "billions"]].itertuples(index=False),
+        ]:
+            colour = "C1" if size is None else shown.cmap(shown.norm(size))
+            outside += beyond(axis, float(np.clip(at, 0, 1)), value, "", colour)
         axis.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)
         name = label(ARM.get(method, method))
         axis.set_title(f"{name}: {own['holds'].sum()} of {len(own)} above one half", fontsize=11)
@@ -60,6 +67,8 @@ def beside_ours(cells: pd.DataFrame) -> Figure:
         axis.label_outer()
     for axis in axes.flat[len(methods) :]:
         axis.set_axis_off()
+    if outside:
+        figure.legend(handles=note(outside), loc="outside upper center")
     bar = figure.colorbar(shown, ax=axes, label="billions of parameters (squares: ours, 85 thousand)", shrink=0.6)
     bar.set_ticks([0.5, 1.5, 3, 8, 32, 72], labels=["0.5", "1.5", "3", "8", "32", "72"])
     bar.ax.minorticks_off()

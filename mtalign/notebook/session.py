@@ -21,12 +21,13 @@ from mtalign.models.load import check_names
 from mtalign.notebook.alt_text import show_in_words
 from mtalign.notebook.examples import examples
 from mtalign.notebook.pages import PARAMETERS
-from mtalign.notebook.palette import CALLED, label
+from mtalign.notebook.palette import CALLED, CURVES, know, label
 from mtalign.records.store import Records
 from mtalign.records.tables import complete_arms, curves, frame, grouped
 from mtalign.subsets import LEAST_VISITS
 from mtalign.tasks.registry import load_task
 
+OUTSIDE = {float("-inf"): "below all", float("inf"): "above all"}  # alignments that were measured
 LITERALS = (str, int, float, list, dict, tuple, type(None))  # what papermill can inject
 
 
@@ -174,6 +175,7 @@ def start(names: dict) -> Session:
     pairs = [(m, t) for m in models for t in tasks if not is_warm_up(m) or parse(m).task == t]
     check_names(pairs)
     fixed = given.get("settings", {}) | ({"max_steps": given["max_steps"]} if "max_steps" in given else {})
+    know(given.get("own_arms", {}))
     runs = expand_grid("notebook", pairs, given["arms"], given["seeds"], fixed, given.get("own_arms"))
     folder = Path(
         given.get("records") or os.environ.get("MTALIGN_RECORDS") or platformdirs.user_cache_path("mtalign") / "records"
@@ -182,19 +184,25 @@ def start(names: dict) -> Session:
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table to be read: arms, claims and verdicts by the names that pages and pictures give them.
+    """The table to be read: arms, claims, verdicts and columns by the names that pages and pictures give them, no infinity.
 
-    >>> readable(pd.DataFrame({"arm": ["nsr"], "verdict": ["inconclusive"]})).iloc[0].tolist()
-    ['negatives only', 'undecided']
+    >>> found = readable(pd.DataFrame({"arm": ["nsr"], "took_off": ["3"], "low": [float("-inf")]}))
+    >>> list(found.columns), found.iloc[0].tolist()
+    (['arm', 'took off', 'low'], ['negatives only', '3', 'below all'])
     """
     shown = table.copy()
     names = {"arm": label, "other": label, "way": label, "claim": lambda c: label(CLAIMS[c].arm) if c in CLAIMS else c}
     names |= dict.fromkeys(("verdict", "raw"), lambda verdict: CALLED.get(verdict, verdict))
     for column in names.keys() & set(shown.columns):
         shown[column] = shown[column].map(names[column])
+    for column in shown.select_dtypes("float"):
+        if np.isinf(shown[column]).any():
+            shown[column] = shown[column].astype(object).where(~np.isinf(shown[column]), shown[column].map(OUTSIDE))
+    for column in shown.select_dtypes("object"):
+        shown[column] = shown[column].where(shown[column].notna(), "")
     if "arm" in shown.index.names:
         shown = shown.rename(index=label, level="arm") if shown.index.nlevels > 1 else shown.rename(index=label)
-    return shown
+    return shown.rename(columns=lambda name: CURVES.get(name, str(name).replace("_", " ")))
 
 
 def versions() -> pd.DataFrame:

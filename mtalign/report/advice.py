@@ -43,7 +43,11 @@ def advice(tables: list[dict], flips: pd.DataFrame, runs: list[dict]) -> Advice 
     rows, inside = each_once(tables), set(tables[0]["pairs"])
     lines, exceptions, cost = [], [], []
     for flip in (row for row in flips.itertuples() if row.arm in names):
-        these = [r for (*_, claim), r in rows.items() if claim == names[flip.arm] and r.raw != "missing"]
+        these = [
+            r
+            for (*_, claim), r in rows.items()
+            if claim == names[flip.arm] and r.raw not in ("missing", "not testable")
+        ]
         own = [r for r in these if (r.model, r.task) in inside]
         lines.append((label(flip.arm), _line(flip, own)))
         if kind_of(flip) != "from":
@@ -56,19 +60,21 @@ def advice(tables: list[dict], flips: pd.DataFrame, runs: list[dict]) -> Advice 
 
 def _line(flip: Any, rows: list) -> str:
     kind = kind_of(flip)
-    held = [r for r in rows if stands(r) and r.raw == "holds"]
-    failed = [r for r in rows if stands(r) and r.raw == "fails"]
-    so_far = f"it held in {count(len(held), 'pair')} and failed in {len(failed)}"
+    so_far = _counted(rows)
     if kind == "from":
-        above = sum(r.alignment > flip.high for r in held), sum(r.alignment > flip.high for r in rows)
-        below = sum(r.alignment < flip.low for r in failed), sum(r.alignment < flip.low for r in rows)
-        return (
-            f"use it above {flip.high:.2f} (held in {above[0]} of {above[1]} pairs there), not below {flip.low:.2f}"
-            f" (failed in {below[0]} of {below[1]}); in between this study cannot tell"
-        )
+        above = _counted([r for r in rows if r.alignment > flip.high])
+        below = _counted([r for r in rows if r.alignment < flip.low])
+        return f"use it above {flip.high:.2f} ({above}), not below {flip.low:.2f} ({below}); in between this study cannot tell"
     if kind in ("everywhere", "nearly"):
         return f"use it: {so_far}"
     return f"do not use it: {so_far}" if kind in ("nowhere", "hardly") else f"not decided: {so_far}"
+
+
+def _counted(rows: list) -> str:
+    """In how many pairs the claim held, failed or stayed undecided."""
+    held, failed = (sum(stands(r) and r.raw == verdict for r in rows) for verdict in ("holds", "fails"))
+    left = len(rows) - held - failed
+    return f"of {count(len(rows), 'pair')} it held in {held} and failed in {failed}, {left} undecided"
 
 
 def _surprises(flip: Any, row: Any) -> bool:

@@ -28,8 +28,9 @@ class Point:
     task: int  # which colour
     path: str
     text: str
-    cut_above: bool  # whether its value or its interval ends outside the picture
+    cut_above: bool  # whether its interval ends outside the picture
     cut_below: bool
+    dose: str  # of a ladder, else ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Panel:
     band: tuple[float, float] | None
     flip: float | None
     tasks: list[tuple[str, str]]  # name, path of its shape
+    outside: list[float]  # shares that lie outside the picture, where an arrow stands at its edge
     text: str  # the picture in words
 
 
@@ -73,15 +75,19 @@ def panel(shares: pd.DataFrame, flips: pd.DataFrame, arm: str) -> Panel:
         text = f"{row['model']}, {row['task']}: share {found}, alignment {row[MEASURE]:.2f}"
         ends = _up(max(found.low, SHOWN[0])), _up(min(found.high, SHOWN[1]))
         cut = found.high > SHOWN[1], found.low < SHOWN[0]
-        points.append(Point(x, y, *ends, task % 4, _shape(task, x, y), text, *cut))
+        beyond = (found.value > SHOWN[1]) - (found.value < SHOWN[0])
+        path, dose = _arrow(x, y, beyond) if beyond else _shape(task, x, y), row["model"].partition("dose-")[2]
+        points.append(Point(x, y, *ends, task % 4, path, text, *cut, dose))
     keys = [(task, _shape(i, 6, 6)) for i, task in enumerate(tasks)]
     ticks_x = [(across(v), f"{v:g}") for v in (0.0, 0.25, 0.5, 0.75, 1.0)]
     ticks_y = [(_up(v), f"{v:g}") for v in (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5)]
-    finding = in_words(flip)
+    finding, shown = in_words(flip), [row["recovered"].value for row in rows.to_dict("records")]
+    outside = sorted(share for share in shown if not SHOWN[0] <= share <= SHOWN[1])
     text = f"Share of standard RL's gain recovered by {label(arm)}, against alignment: {finding}. " + "; ".join(
-        f"{row['model']}, {row['task']}: {row['value']:.2f}" for row in rows.sort_values(MEASURE).to_dict("records")
+        f"{row['model']}, {row['task']}: {row['recovered'].value:.2f}"
+        for row in rows.sort_values(MEASURE).to_dict("records")
     )
-    return Panel(label(arm), finding, points, _up(THRESHOLD), ticks_x, ticks_y, band, line, keys, text)
+    return Panel(label(arm), finding, points, _up(THRESHOLD), ticks_x, ticks_y, band, line, keys, outside, text)
 
 
 def _up(share: float) -> float:
@@ -99,3 +105,9 @@ def _shape(task: int, x: float, y: float) -> str:
     if kind == "diamond":
         return f"M{x:.1f} {y - 1.3 * r:.1f}l{1.3 * r} {1.3 * r}l{-1.3 * r} {1.3 * r}l{-1.3 * r} {-1.3 * r}z"
     return f"M{x:.1f} {y - 1.2 * r:.1f}l{1.2 * r} {2.2 * r}h{-2.4 * r}z"
+
+
+def _arrow(x: float, y: float, up: int) -> str:
+    """The outline of an arrow at the edge of the picture, which points out of it: up where `up` is 1, down where -1."""
+    r = 1.5 * SIZE * up
+    return f"M{x:.1f} {y - r / 2:.1f}l{1.3 * SIZE:.1f} {1.5 * r:.1f}h{-2.6 * SIZE:.1f}z"

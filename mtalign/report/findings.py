@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from mtalign.claims.dose_words import INFINITY, SURELY, in_words, kind_of
 from mtalign.claims.untrained import UNTRAINED
 from mtalign.claims.verdicts import CLAIMS, THRESHOLD
 from mtalign.config.grid import Grid
 from mtalign.models.load import is_micro
 from mtalign.models.size import architecture, parameters
-from mtalign.notebook.dose_words import INFINITY, in_words, kind_of
 from mtalign.notebook.palette import label
 from mtalign.records.store import Records
 from mtalign.records.tables import accuracies, complete_arms, grouped
@@ -50,10 +50,6 @@ def findings(grid: Grid, records: Records, tables: list[dict], flips: pd.DataFra
         flips: as `dose_response.flips` gives them for the headline block; empty where there is no ladder.
     """
     where = measured_on(grid)
-    if not tables:
-        return Findings(
-            "Nothing is trained in this grid: it measures how well models are aligned with tasks.", [], where
-        )
     rows = list(each_once(tables).values())
     tested = [row for row in rows if row.claim != STATED and row.raw not in ("missing", "not testable")]
     firm = [row for row in tested if stands(row)]
@@ -114,26 +110,35 @@ def flip_sentences(flips: pd.DataFrame) -> list:
     if rows := kinds["nearly"]:
         surely = max(row.high for row in rows)
         said.append(
-            _with(rows, "and", f" recovers more than half at nearly every alignment: surely from {surely:.2f} on.")
+            _with(rows, "and", f" recovers more than half at nearly every alignment: {SURELY} from {surely:.2f} on.")
         )
     if rows := kinds["nowhere"] + kinds["hardly"]:
         said.append(_with(rows, "or", f" recovers less than half at every alignment measured{_surely(rows)}"))
     if rows := kinds["open"]:
         said.append(_with(rows, "or", ": it is open at which alignment half is recovered."))
-    if ways := [
-        f"{label(row['arm']).removeprefix('untrained, ')} {in_words(row)}"
-        for _, row in flips[flips["arm"].isin(UNTRAINED)].iterrows()
-    ]:
-        said.append([("Without any training: ", False), (f"{'; '.join(ways)}.", False)])
+    if len(ways := flips[flips["arm"].isin(UNTRAINED)]):
+        said.append(
+            [
+                ("Without any training", True),
+                (f" half of standard RL's gain is recovered {joined(_ways(ways))}.", False),
+            ]
+        )
     return said
+
+
+def _ways(ways: pd.DataFrame) -> list[str]:
+    """From which alignment on each way of asking the untrained model recovers half, the earliest first."""
+    names = {row.arm: label(row.arm).removeprefix("untrained, ") for row in ways.itertuples()}
+    words = [(row["flip"], f"by {names[row['arm']]} {in_words(row, '')}") for _, row in ways.iterrows()]
+    return [each for _, each in sorted(words, key=lambda item: item[0])]
 
 
 def _surely(rows: list) -> str:
     """How sure it is that arms recover less than half: up to which alignment, in how many updates, what single runs reach."""
     ends = [row.low for row in rows if row.low < INFINITY]
-    up_to = f", surely up to {min(ends):.2f}" if ends else ""
+    up_to = f", {SURELY} up to {min(ends):.2f}" if ends else ""
     best = max(row.largest for row in rows)
-    runs = f" Single runs reach a share of {best:.2f}." if best > THRESHOLD else ""
+    runs = f" The best single run reaches a share of {best:.2f}." if best > THRESHOLD else ""
     return f"{up_to}, in {max(row.updates for row in rows)} updates.{runs}"
 
 

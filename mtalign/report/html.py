@@ -28,6 +28,9 @@ from mtalign.report.predictions import judged_in
 
 STAMP = re.compile(r'<meta name="mtalign" content="from ([0-9a-f]{64}) sum ([0-9a-f]{64})">')
 BLANK = "0" * 64
+PHONE = (
+    328  # what a page of 360 dots leaves for a picture; a wider one scrolls in its box, so that its text stays readable
+)
 SCOPED_STYLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)  # of pandas tables; ours is in style.css
 TAGS = [
     "a",
@@ -80,13 +83,15 @@ TEMPLATES = paths.PACKAGE / "templates"
 def templates() -> jinja2.Environment:
     """The environment of all pages: everything is escaped but `Markup`."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-    script = (TEMPLATES / "runs.js").read_text(encoding="utf-8")
+    scripts = {name: (TEMPLATES / f"{name}.js").read_text(encoding="utf-8") for name in ("runs", "slider")}
     light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("xcode", "lightbulb"))
     environment.globals |= {
         "style": Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         "code_style": Markup(f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"),
-        "script": Markup(script),
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "scripts": {name: Markup(text) for name, text in scripts.items()},
+        "hashes": {
+            name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in scripts.items()
+        },
         "blank": BLANK,
     }
     return environment
@@ -135,10 +140,16 @@ def notebook_body(executed: Path) -> tuple[Markup, list[tuple[str, str]]]:
                 caption = first_sentence(before)
                 text = data.get("text/plain", "")
                 output["metadata"] = {
-                    "figure": number, "caption": caption, "alt": caption if text.startswith("<Figure") else text
+                    "figure": number, "caption": caption, "alt": caption if text.startswith("<Figure") else text,
+                    "wide": width(base64.b64decode(data["image/png"])) > PHONE,
                 }  # fmt: skip
                 contents.append((f"figure-{number}", f"Figure {number}: {caption}"))
     return Markup(_exporter().from_notebook_node(notebook)[0]), contents
+
+
+def width(png: bytes) -> int:
+    """The width of a picture, in its dots: the first number of its header."""
+    return int.from_bytes(png[16:20])
 
 
 @cache

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -37,12 +35,15 @@ from mtalign.notebook.examples import examples
 from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
 from mtalign.notebook.pages import pages
-from mtalign.notebook.palette import label
+from mtalign.notebook.palette import know, label
 from mtalign.records.store import Records
 from mtalign.records.tables import named
+from mtalign.report import untrained_findings
 from mtalign.report.advice import advice
 from mtalign.report.dose_panel import panel as panel_of
+from mtalign.report.dose_slider import dial, stops
 from mtalign.report.findings import MEASURE, findings
+from mtalign.report.html import PHONE, width
 from mtalign.report.matrix import strip
 from mtalign.report.paper import by_claim, paper_rows
 from mtalign.report.predictions import all_judged, of_notebooks, of_the_paper
@@ -53,6 +54,7 @@ from mtalign.tasks.registry import load_task
 
 def contents(grid: Grid, records: Records, out: Path) -> dict:
     """What the index shows, from the records alone; draws `headline.png` and, of a dose ladder, `dose_response.png`."""
+    know(grid.own_arms)
     found = [(run, records.read(run)) for run in grid.runs]
     finished = [record for _, record in found if record and record["status"] == "finished"]
     headline = grid.block({}).runs
@@ -62,15 +64,26 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
     shares, flips = ladder(grid, records)
     if len(flips):
         draw(dose_response_picture(shares, MEASURE, flips), out / "dose_response.png")
-    told = findings(grid, records, tables, flips)
     pairs, asked = paired(grid, records), without_training(grid, records)
     base = {(r["config"]["model"], r["config"]["task"]): r for r in finished if r["config"]["arm"] == "base"}
     options = {pair: named(record) for pair, record in base.items()}
+    doses, made_pages = dial(model for model, _ in grid.block({}).pairs), pages(grid)
+    levels, judged = (
+        {pair: alignment(record) for pair, record in base.items()},
+        all_judged(pairs, of_notebooks(made_pages, out)),
+    )
+    told = (
+        findings(grid, records, tables, flips)
+        if tables
+        else untrained_findings.findings(grid, made_pages, levels, judged)
+    )
     return {
         "grid": grid,
         "found": told,
         "deciding": panel_of(shares, flips, told.deciding) if told.deciding else None,
-        "panels": [panel_of(shares, flips, arm) for arm in flips["arm"]] if len(flips) else [],
+        "panels": [panel_of(shares, flips, arm) for arm in sorted(flips["arm"], key=UNTRAINED.__contains__)]
+        if len(flips)
+        else [],
         "advice": advice(tables, flips, runs),
         "strips": [strip(table) for table in tables],
         "words": WORDS,
@@ -80,13 +93,17 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "paired": pairs,
         "paper": of_the_paper(tables),
         "paper_claims": by_claim(paper_rows(grid, records, tables)),
-        "judged": all_judged(pairs, of_notebooks(pages(grid), out)),
+        "judged": judged,
+        "question": untrained_findings.question(bool(tables), made_pages),
+        "elsewhere": not tables and untrained_findings.looks_elsewhere(made_pages),
+        "limits": untrained_findings.limits(made_pages, out),
         "predictors": _html(conclusions.predictors(dose_response.predictors(shares))) if len(flips) else None,
         "without_training": asked,
         "ways": [way for way in UNTRAINED if any(way in row for row in asked.values())],
-        "levels": {pair: alignment(record) for pair, record in base.items()},
+        "levels": levels,
         "examples": examples(base.values()),
-        "dial": dial(model for model, _ in grid.block({}).pairs),
+        "dial": doses,
+        "stops": stops(shares, doses) if len(flips) else [],
         "named": {pair: share for pair, share in options.items() if share is not None},
         "chance": {task: load_task(task).chance for _, task in base},
         "micro": all(is_micro(model) for model, _ in grid.pairs),
@@ -111,16 +128,6 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "said": said,
         "word": word,
     }
-
-
-def dial(models: Iterable[str]) -> list[float]:
-    """The doses of models on a ladder, from none up; of one dose or none there is nothing to draw.
-
-    >>> dial(["dose-0.40", "dose-0.04", "micro-a"]), dial(["micro-a"])
-    ([0.04, 0.4], [])
-    """
-    found = {float(name.removeprefix("dose-")) for name in models if re.fullmatch(r"dose-\d\.\d+", name)}
-    return sorted(found) if len(found) > 1 else []
 
 
 def deviations_of(found: list[tuple[Run, dict]]) -> list[str]:
@@ -149,17 +156,24 @@ def headline_text(bars: pd.DataFrame) -> str:
     return "Accuracy on held-out prompts. " + "; ".join(parts)
 
 
+DPI = 130  # of the pictures that a README may show too; pages show them at the 100 of notebooks
+
+
 def draw(figure, path: Path) -> None:
     """Writes the figure as a picture, and forgets it."""
     picture = io.BytesIO()
-    figure.savefig(picture, dpi=130, format="png")
+    figure.savefig(picture, dpi=DPI, format="png")
     write_whole(path, picture.getvalue())
     plt.close(figure)
 
 
 def embed(png: bytes, text: str) -> Markup:
-    """The picture inside the page, with its alternative text."""
-    return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(base64.b64encode(png).decode(), text)
+    """The picture inside the page, with its alternative text, in a box of its own in which it scrolls where it is too wide."""
+    picture = '<img src="data:image/png;base64,{}" alt="{}" width="{}">'
+    wide = round(width(png) * 100 / DPI)
+    box = '<p class="hint">The picture scrolls sideways where the window is narrow.</p><div class="picture" tabindex="0" role="group" aria-label="Picture">{}</div>'
+    image = Markup(picture).format(base64.b64encode(png).decode(), text, wide)
+    return Markup(box).format(image) if wide > PHONE else image
 
 
 PAIRED = "12_paired_arms"

@@ -123,4 +123,4 @@ def _cell(row: Any) -> Cell | None:
     css = f"{shown.css} far{far}" + " pale" * pale(row)
     share = f"{np.clip(row.recovered.value, -9.9, 9.9):.1f}".replace("-0.0", "0.0")
     taken = f"{int(row.took_off)} of {count(int(row.seeds), 'run')} took off"
-    return Cell(css, shown.sign, share, f"{where}. {about}; {taken}; the paper expects: {row.predicted}.", link)
+    return Cell(css, shown.sign, share, f"{where}. {about}; {taken}; the paper expects that it {row.predicted}.", link)

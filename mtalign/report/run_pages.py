@@ -41,7 +41,7 @@ def write_run_pages(
         if not any((out / "runs").iterdir()):
             (out / "runs").rmdir()
     text = templates.get_template("runs.html").render(
-        grid=grid, rows=rows, columns=COLUMNS, sorts=True, pages=each, label=label,
+        grid=grid, rows=rows, columns=COLUMNS, script="runs", pages=each, label=label,
         made_from=records.evidence(grid.runs),
     )  # fmt: skip
     html.write(out / "runs.html", text)

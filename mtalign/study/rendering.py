@@ -77,8 +77,8 @@ def unknown_files(out: Path, grid: Grid) -> dict[str, str]:
     grids = [path.name for path in out.glob("*.grid.yaml")]
     wrong = dict.fromkeys(grids if len(grids) > 1 else [], "one of several grid files: which of them was run?")
     for name in files(out):
-        is_record = name.startswith("records/") and name.count("/") == 1 and name.endswith(".json")
-        if name not in {*ours, *grids} and not is_record:
+        is_data = re.fullmatch(r"(records|continuations)/[^/]+\.json", name)
+        if name not in {*ours, *grids} and not is_data:
             wrong[name] = "is not of this study"
         elif (out / name).is_symlink():
             wrong[name] = "is a link: what it leads to can be changed from elsewhere"

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mtalign.claims import decide, registration
+from mtalign.claims import decide, decide_words, registration
 from mtalign.claims.mixed_logit import Crossing
 
 DOSES = {0.0: 0.01, 0.1: 0.08, 0.2: 0.16, 0.4: 0.35, 0.8: 0.7}  # dose -> alignment
@@ -40,8 +40,11 @@ def test_a_threshold_where_it_was_registered_transfers_and_falsifies_nothing():
 
 def test_a_threshold_far_above_does_not_transfer():
     found = table(lambda alignment: 3 if alignment > 0.5 else 0, tasks=("a",))
-    said = decide.verdicts(found)
-    assert said[0].startswith("a: does not transfer; x50 ") and "the rule tasks_apart could not be applied" in said[-1]
+    said = decide_words.verdicts(found)
+    assert said[0].startswith(
+        "a: the micro study's threshold **does not transfer**: half of the majority votes take off"
+    )
+    assert "1 of 4 rules that could falsify it could not be applied" in said[-1]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,17 @@ def test_where_standard_rl_gains_nothing_no_checkpoint_is_tested():
     found = table(as_predicted, tasks=("a",), gain=0.05)
     assert set(decide.thresholds(found)["outcome"]) == {"undecided"}
     assert decide.falsified(found)["low_takes_off"] is None
-    assert "could not be applied" in decide.verdicts(found)[-1]
+    said = decide_words.verdicts(found)
+    assert "no checkpoint could be tested" in said[0] and "could not be applied" in said[-1]
+
+
+def test_what_falsifies_is_told_by_its_rule_and_no_sentence_knows_infinity():
+    shares = ((lambda x: 2), (lambda x: 0), (lambda x: 3), as_predicted)
+    for said in (decide_words.verdicts(table(takes_off)) for takes_off in shares):
+        assert not any(word in " ".join(said) for word in ("inf", "nan", "_"))
+    falsified = "**The thesis is falsified**: half of the majority votes take off at an alignment of at most 0.03."
+    assert falsified in decide_words.verdicts(table(lambda alignment: 2, tasks=("a",)))
+    assert "none is met" in " ".join(decide_words.verdicts(table(as_predicted)))
 
 
 def test_a_rule_without_its_runs_is_not_applied():

@@ -183,5 +183,5 @@ def test_two_tasks_of_equal_alignment_that_end_otherwise_refute_the_last_claim()
     assert alike_at_equal_alignment(evidence(rows=same)).outcome == "undecided"  # one couple is too few
     other = [*same, row(task="d", alignment=0.61, verdict="fails")]
     found = alike_at_equal_alignment(evidence(rows=other))
-    assert found.outcome == "fails" and "majority_vote on m, a and m, d" in found.because
+    assert found.outcome == "fails" and "majority vote on m, a and on m, d" in found.because
     assert found.outcome in OUTCOMES

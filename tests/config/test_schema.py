@@ -40,6 +40,7 @@ def test_a_shipped_grid_is_valid_and_its_first_line_names_the_schema(path):
 CHANGES = [  # key, value: refused by both, or by neither
     ("grid.model", []), ("grid.model", "micro-a"), ("grid.task", ["logic", "logic"]), ("grid.seed", [0.5]),
     ("grid.seed", [-1]), ("grid.warm_up", {"dose": [0.5], "seed": [0]}), ("grid.warm_up", {"dose": [2.0], "seed": [0]}),
+    ("grid.warm_up", {"dose": {"logic": [0.5]}, "seed": [0]}), ("grid.warm_up", {"dose": {"logic": 0.5}, "seed": [0]}),
     ("grid.warm_up", {"dose": [0.5]}), ("grid.warm_up", {"dose": [0.5], "seed": [0], "documents": 0}), ("grid.speed", [1]), ("grid.arm", ["my_arm"]), ("fixed.max_stepz", 3), ("fixed.max_steps", "4"),
     ("fixed.max_steps", -1), ("fixed.learning_rate", "1e-3"), ("fixed.learning_rate", 0), ("fixed.learning_rate", 1),
     ("fixed.bf16", 1), ("fixed.num_generations", 0), ("fixed.random_probability", 1.5), ("fixed.adam_beta2", 1.0), ("fixed.loss_type", "sum"), ("fixed.reward", "nothing"),

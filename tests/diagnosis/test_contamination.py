@@ -85,3 +85,20 @@ def test_fresh_arithmetic_has_its_number_of_steps_and_its_value(steps):
 def test_a_length_out_of_range_is_an_error(steps):
     with pytest.raises(ConfigError, match="expected 1 to 20 steps"):
         load_task(f"calculation-{steps}")
+
+
+@needs_rouge
+def test_continuations_that_were_drawn_are_found_again_and_not_drawn_anew(public, tmp_path, monkeypatch):
+    asked = ("micro-a", [public, "calculation-3"], [0.6, 1.0], 10, 12, f"{tmp_path}/kept")
+    first = contamination.measure(*asked)
+    assert len(list((tmp_path / "kept").iterdir())) == 4  # two tasks, two shares
+
+    def drawn_again(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("mtalign.generation.sampling.sample", drawn_again)
+    assert contamination.measure(*asked).equals(first)
+    file = next((tmp_path / "kept").iterdir())
+    file.write_text('["one"]')
+    with pytest.raises(ConfigError, match=f"{file.name}: not a list of 10 continuations"):
+        contamination.measure(*asked)

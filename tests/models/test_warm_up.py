@@ -133,11 +133,21 @@ def test_a_grid_file_spans_the_warm_ups_of_each_task(tmp_path):
     assert {parse(run.model).documents for run in grid.runs} == {32}
 
 
+def test_tasks_may_have_doses_of_their_own(tmp_path):
+    path = tmp_path / "g.yaml"
+    path.write_text(GRID.format(warm_up="dose: {logic: [0.5], arithmetic: [0.1, 0.2]}, seed: [0, 1]"))
+    named = [(task, parse(model).dose, parse(model).seed) for model, task in load_grid(path).pairs]
+    first = [("logic", 0.5, 0), ("arithmetic", 0.1, 0), ("arithmetic", 0.2, 0)]
+    assert named == first + [(task, dose, 1) for task, dose, _ in first]
+
+
 @pytest.mark.parametrize(
     ("warm_up", "said"),
     [
         ("dose: [2.0], seed: [0]", "grid.warm_up: dose: expected 0 to 1, got 2.0"),
         ("dose: [0.5]", "grid.warm_up.seed: expected a list"),
+        ("dose: {arithmetic: [0.5]}, seed: [0]", "grid.warm_up.dose.logic: expected a list"),
+        ("dose: {arithmetic: [0.5], logic: [1.0], sums: [0.0]}, seed: [0]", "grid.warm_up.dose: sums: unknown key"),
         ("dose: [0.5], seed: [0], steps: 4", "grid.warm_up: steps: unknown key"),
         ("dose: [0.5], seed: [0], documents: many", "grid.warm_up.documents: expected a whole number, got 'many'"),
     ],

@@ -295,3 +295,17 @@ def test_a_cell_of_the_matrix_tells_its_value_interval_and_seeds_on_focus_and_le
     assert page.url.endswith("runs.html#q=micro-a%20ordering%20random")
     assert page.locator("tbody tr:visible").count() == 2
     page.close()
+
+
+def test_a_wide_picture_scrolls_in_its_box_on_a_phone_and_says_so(site, browser):
+    for width, scrolls in ((360, True), (1280, False)):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        for name in ("10_verdicts.html", "index.html"):
+            page.goto((site / name).as_uri())
+            shown, dots = page.evaluate(
+                "(i => [i.clientWidth, i.naturalWidth])(document.querySelector('.picture img'))"
+            )
+            natural = dots * 100 / (130 if name == "index.html" else 100)  # at 100 dots an inch
+            assert shown == pytest.approx(natural, abs=1) if scrolls else shown <= natural
+            assert page.locator(".hint").first.is_visible() == scrolls
+        page.close()

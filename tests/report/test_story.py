@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+from mtalign.claims.predictions import KIND
 from mtalign.config import paths
 from mtalign.config.grid import load_grid
 from mtalign.notebook import conclusions
@@ -110,3 +111,40 @@ def test_the_index_claims_of_the_models_and_of_training_what_is_so(model, arms, 
     assert ("The models are pretrained ones" in text) != micro
     assert ("Nothing is trained in this grid" in text) != ("Which claims hold where" in text) == ("standard" in arms)
     assert ("surprising claims" in text) == ("standard" in arms)  # what trains nothing asks nothing about claims
+
+
+def test_a_grid_whose_notebooks_look_elsewhere_asks_their_question_and_tells_their_limits(tmp_path):
+    import nbformat
+
+    grid = {"model": ["micro-a"], "task": ["ordering"], "seed": [0], "arm": ["base"]}
+    content = {"grid": grid, "notebooks": {"final": {"14_published_outcomes": {}}}}
+    (tmp_path / "others.grid.yaml").write_text(yaml.safe_dump(content))
+    limits = nbformat.v4.new_markdown_cell(
+        "## What these numbers cannot say\nSingle runs <script>x</script> of others."
+    )
+    judged = {"statement": "It rises", "rule": "r", "outcome": "refuted", "because": "it falls by 0.1"}
+    output = nbformat.v4.new_output("display_data", {"text/plain": "x"}, metadata={KIND: [judged]})
+    cells = [limits, nbformat.v4.new_code_cell("x", outputs=[output])]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "14_published_outcomes.ipynb")
+    text = make_report(tmp_path).read_text()
+    assert "<h1>Does alignment predict what cheap signals recover in the published record?</h1>" in text
+    assert (
+        "Of <b>1 prediction: 0 confirmed, 1 refuted, 0 undecided</b>." in text and "It rises (it falls by 0.1)" in text
+    )
+    assert "of others." in text and "<script>" not in text and "a dial in their pretraining" not in text
+
+
+def test_alignment_alone_is_counted_by_its_intervals(tmp_path):
+    from mtalign.report.untrained_findings import _alignment
+    from mtalign.stats import Estimate
+
+    levels = {
+        ("a", "t"): Estimate(0.9, 0.8, 1.0),
+        ("b", "t"): Estimate(0.4, 0.3, 0.6),
+        ("c", "t"): Estimate(-0.1, -0.2, 0),
+    }
+    said = "".join(words for words, _ in _alignment(levels))
+    assert (
+        "strong in 1, weak in 1 and undecided in 1 of 3 pairs" in said
+        and "highest, 0.90 [0.80, 1.00], for a on t" in said
+    )

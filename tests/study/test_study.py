@@ -66,9 +66,9 @@ def test_executed_notebooks_have_no_error_open_with_a_verdict_and_judge_their_pr
         verdict, judged = (
             next(said for at, said in told.items() if at.endswith(end)) for end in ("-verdict-code", "-judged-code")
         )
-        assert any(word in verdict for word in ("suffice", "hold", "fail", "undecided", "judged", "strong", "weak")), (
-            path
-        )
+        assert any(
+            word in verdict for word in ("enough", "hold", "fail", "undecided", "confirmed", "strong", "weak")
+        ), path
         assert any(outcome in judged for outcome in ("confirmed", "refuted", "undecided")), path
         assert path.stem.startswith("10") or "[" in judged, "the outcome has an interval"
     assert "**What came of it**" not in (page := (out / "predictions.html").read_text()) and "confirmed" in page

@@ -1,0 +1,72 @@
+"""The outcome of the deciding experiment in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from mtalign.claims import decide
+from mtalign.claims.dose_words import taking_off
+
+SAID = {
+    "transfers": "the micro study's threshold **transfers**",
+    "does not transfer": "the micro study's threshold **does not transfer**",
+    "undecided": "whether the micro study's threshold transfers is **undecided**",
+}
+RULES = {  # name in `decide.falsified` -> what would falsify the thesis
+    "no_slope": "take-off does not rise with alignment",
+    "low_takes_off": f"half of the majority votes take off at an alignment of at most {decide.LOW:g}",
+    "no_better_than_shuffled": "at the highest dose the majority vote ends no better than a shuffled majority",
+    "tasks_apart": "two tasks have thresholds whose intervals do not meet",
+}
+
+
+def verdicts(table: pd.DataFrame) -> list[str]:
+    """The primary outcome of each task and what falsifies the thesis, as sentences.
+
+    Args:
+        table: as `decide.outcomes` gives it.
+    """
+    crossings = decide.thresholds(table)
+    if crossings.empty:
+        return ["Nothing is decided: no checkpoint has finished runs without and with standard RL."]
+    lines = [f"{row.task}: {transfer(row)}" for row in crossings.itertuples()]
+    rules = decide.falsified(table, crossings)
+    met, unknown = ([name for name, holds in rules.items() if holds is wanted] for wanted in (True, None))
+    lines += [f"**The thesis is falsified**: {rule(name)}." for name in met]
+    if not met and len(unknown) < len(rules):
+        lines.append(f"Of {len(rules)} rules that could falsify the thesis none is met.")
+    if unknown:
+        lines.append(
+            f"{len(unknown)} of {len(rules)} rules that could falsify it could not be applied, since runs that they need are missing."
+        )
+    return lines
+
+
+def transfer(row: Any) -> str:
+    """A row of `decide.thresholds` or `dials.crossings` in a sentence.
+
+    >>> from types import SimpleNamespace
+    >>> transfer(SimpleNamespace(outcome="transfers", x50=0.2, low=0.15, high=0.3, registered=0.2))
+    "the micro study's threshold **transfers**: half of the majority votes take off from an alignment of 0.20 [0.15, 0.30] on, and what counts as the same is 0.10 to 0.40."
+    """
+    low, high = row.registered / decide.FACTOR, row.registered * decide.FACTOR
+    return f"{SAID[row.outcome]}: {taking_off(row)}, and what counts as the same is {low:.2f} to {high:.2f}."
+
+
+def rule(name: str) -> str:
+    """What a rule of `decide.falsified` says, with its task where it is about one.
+
+    >>> rule("no_slope a")
+    'in a, take-off does not rise with alignment'
+    """
+    kind, _, task = name.partition(" ")
+    return f"in {task}, {RULES[kind]}" if task else RULES[kind]
+
+
+def falsified(table: pd.DataFrame) -> pd.DataFrame:
+    """Each rule that could falsify the thesis, and whether it does: a table with the columns rule and outcome."""
+    words = {True: "falsifies the thesis", False: "is not met", None: "could not be applied: runs are missing"}
+    rules = decide.falsified(table)
+    return pd.DataFrame({"rule": [rule(name) for name in rules], "outcome": [words[holds] for holds in rules.values()]})
