@@ -2,14 +2,17 @@
 
 import importlib
 import re
+import shlex
 from html import unescape
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
 from mtalign import metrics, released, subsets
 from mtalign.claims.verdicts import CLAIMS
+from mtalign.cli.main import cli
 from mtalign.config.arms import ARMS, OBJECTIVES, REWARDS
 from mtalign.config.recipes import ORIGINALS
 
@@ -82,6 +85,29 @@ def test_every_file_function_and_test_that_is_named_is_there(path):
 )
 def test_what_is_not_there_is_found(text, lost):
     assert missing(text) == lost
+
+
+def commands(text: str) -> list[list[str]]:
+    """The `mtalign` commands of a text's shell blocks, as words; of alternatives the first, and what is in brackets, too."""
+    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
+    found = []
+    for line in re.split(r"\n|&&|; do", blocks):
+        if line.strip().startswith("mtalign "):
+            plain = re.sub(r"\s#.*|[][]|(?<=[a-z])(\|[a-z]+)+|; done", "", line)
+            found.append(shlex.split(plain)[1:])
+    return found
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_command_in_a_block_is_one_that_the_command_line_takes(path):
+    for name, *arguments in commands(path.read_text(encoding="utf-8")):
+        cli.commands[name].make_context(name, [re.sub(r"^[A-Z]$", "1", each) for each in arguments])
+
+
+def test_a_command_that_does_not_exist_or_lacks_an_option_is_found():
+    (name, *arguments), *_ = commands("```sh\nmtalign warm-up m --dose 1 \\\n --task t [--rate 2]  # fast\n```")
+    with pytest.raises(click.NoSuchOption, match="--rate"):
+        cli.commands[name].make_context(name, arguments)
 
 
 def test_the_paper_index_has_every_published_arm_and_every_source_that_the_code_names():

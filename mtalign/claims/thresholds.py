@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,6 +45,25 @@ def compute(folder: Path) -> dict:
     Raises:
         ConfigError: the folder is not that of a study.
     """
+    name, table, other, finished = tables(folder)
+    standard = {"pairs": len(finished), "right": sum(finished.values())}
+    named = table[table["arm"].isin(claim.arm for claim in CLAIMS.values())]
+    named = named[named.groupby("arm")["model"].transform("size") >= SMALLEST]
+    pairs = sorted({f"{model}, {task}" for model, task in zip(named["model"], named["task"], strict=True)})
+    measures = {measure: of_claims(table, other, measure) for measure in MEASURES}
+    return {"study": name, "standard": standard, "pairs": pairs, "measures": measures}
+
+
+def tables(folder: Path) -> tuple[str, pd.DataFrame, pd.DataFrame, dict[tuple[str, str], bool]]:
+    """What thresholds are made from.
+
+    Returns:
+        The study's name; the pairs of each arm as `dose_response.shares` has them, in the first block that has the arm;
+        those in other blocks; and each finished pair with whether standard RL gained anything there.
+
+    Raises:
+        ConfigError: the folder is not that of a study.
+    """
     grid, store = load_grid(kept_grid(folder)), Records(folder / "records")
     tables: list[pd.DataFrame] = []
     others: list[pd.DataFrame] = []
@@ -62,34 +82,40 @@ def compute(folder: Path) -> dict:
             seen |= set(found["arm"])
     if not tables:
         raise ConfigError(f"{folder}: standard RL gained nothing in any pair, so that there are no thresholds")
-    table, other = pd.concat(tables, ignore_index=True), pd.concat(others, ignore_index=True)
-    standard = {"pairs": len(finished), "right": sum(finished.values())}
-    arms = {claim.arm: name for name, claim in CLAIMS.items()}
-    table = table[table["arm"].isin(arms)]
-    table = table[table.groupby("arm")["model"].transform("size") >= SMALLEST]
-    claims: dict[str, dict] = {}
-    for measure in MEASURES:
-        for row in dose_response.flips(table, measure).to_dict("records"):
-            these = table[table["arm"] == row["arm"]]
-            ends = {"flip": row["x50"], "low": row["x50_low"], "high": row["x50_high"]}
-            flip = {key: round(float(np.clip(value, EVERYWHERE, NOWHERE)), 3) for key, value in ends.items()}
-            most = int(_take_off(these).sum())
-            own = set(zip(these["model"], these["task"], strict=True))
-            foreign = np.array(
-                [pair not in own for pair in zip(other["model"], other["task"], strict=True)], dtype=bool
-            )
-            outside = other[(other["arm"] == row["arm"]) & foreign]
-            claims.setdefault(measure, {})[arms[row["arm"]]] = flip | {
-                "pairs": len(these),
-                "right": _right(these, measure),
-                "same": max(most, len(these) - most),
-                "took_off": row["took_off"],
-                "runs": row["runs"],
-                "other_pairs": len(outside),
-                "other_right": _agree(outside, measure, row["x50"]),
-            }
-    pairs = sorted({f"{model}, {task}" for model, task in zip(table["model"], table["task"], strict=True)})
-    return {"study": grid.name, "standard": standard, "pairs": pairs, "measures": claims}
+    return grid.name, pd.concat(tables, ignore_index=True), pd.concat(others, ignore_index=True), finished
+
+
+def of_claims(
+    table: pd.DataFrame, other: pd.DataFrame, measure: str, claims: Iterable[str] = CLAIMS
+) -> dict[str, dict]:
+    """The thresholds by claim, as `compute` describes them, of the claims that have `SMALLEST` pairs.
+
+    Args:
+        table, other: as `tables` gives them, or parts of them.
+    """
+    found = {}
+    for name in claims:
+        claim = CLAIMS[name]
+        these = table[table["arm"] == claim.arm]
+        if len(these) < SMALLEST:
+            continue
+        x50 = mixed_logit.crossing(*(these[c].tolist() for c in (measure, "took_off", "runs", "model")))
+        ends = {"flip": x50.x50, "low": x50.low, "high": x50.high}
+        flip = {key: round(float(np.clip(value, EVERYWHERE, NOWHERE)), 3) for key, value in ends.items()}
+        most = int(_take_off(these).sum())
+        own = set(zip(these["model"], these["task"], strict=True))
+        foreign = np.array([pair not in own for pair in zip(other["model"], other["task"], strict=True)], dtype=bool)
+        outside = other[(other["arm"] == claim.arm) & foreign]
+        found[name] = flip | {
+            "pairs": len(these),
+            "right": _right(these, measure),
+            "same": max(most, len(these) - most),
+            "took_off": int(these["took_off"].sum()),
+            "runs": int(these["runs"].sum()),
+            "other_pairs": len(outside),
+            "other_right": _agree(outside, measure, x50.x50),
+        }
+    return found
 
 
 def _right(table: pd.DataFrame, measure: str) -> int:

@@ -76,7 +76,8 @@ def open_(what: str, only_print: bool) -> int:
         if not only_print and not webbrowser.open(path.resolve().as_uri()):
             raise ConfigError(f"{path}: no browser can be started here; open the file yourself")
         return 0
-    click.echo(f"JupyterLab: {path}")
+    installed = paths.PACKAGE in path.resolve().parents
+    click.echo(f"JupyterLab: {path}{' (of the package; `mtalign init DIR` copies them, to be changed)' * installed}")
     return 0 if only_print else subprocess.run([sys.executable, "-m", "jupyterlab", str(path)], check=False).returncode
 
 

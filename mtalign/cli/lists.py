@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 
 import click
 
@@ -88,13 +90,14 @@ def _claims() -> list[tuple[str, str]]:
 
 
 def _grids() -> list[tuple[str, str]]:
-    """The grids that the package brings: files with a section `grid`, and what their first comment says."""
+    """The grids that the package brings: files with a section `grid`, and the first sentence of their comment."""
     found = []
     for path in sorted(paths.shared("params").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         if "\ngrid:" in f"\n{text}":
-            said = (line for line in text.splitlines() if line.startswith("# ") and "yaml-language-server" not in line)
-            found.append((path.stem, next(said, "").lstrip("# ")))
+            comment = itertools.takewhile(lambda line: line.startswith("# "), text.splitlines())
+            said = " ".join(line.lstrip("# ") for line in comment if "yaml-language-server" not in line)
+            found.append((path.stem, re.split(r"(?<=[.?])\s", said)[0]))
     return found
 
 

@@ -47,7 +47,7 @@ def status(folder: Path, watch: bool, as_json: bool) -> int:
 @click.argument("folder", type=FOLDER)
 @click.option("--run-pages", is_flag=True, help="Make a page for each run, too: its curves and ten completions.")
 def report(folder: Path, run_pages: bool) -> int:
-    """Make the HTML report of a study again, from its executed notebooks and records; its models need not be at hand.
+    """Make the HTML report of a study again, from its executed notebooks and records; its tasks must be at hand, its models need not.
 
     \b
     Examples:

@@ -21,6 +21,11 @@ def be_quiet() -> None:
     _quiet = True
 
 
+def is_quiet() -> bool:
+    """Whether `be_quiet` was called, to hand it on to other processes."""
+    return _quiet
+
+
 class _WholeLines:
     """Standard error for tqdm: what it writes becomes lines, without carriage returns and blanks."""
 

@@ -54,7 +54,8 @@ def read_yaml(path: Path) -> object:
     except ConfigError:
         raise
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        hint = "; a name with a question mark stands in quotes" if "but got '?'" in str(error) else ""
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}{hint}") from None
     except Exception as error:  # PyYAML raises many a type for a value that is not of its tag: a date, an integer
         raise ConfigError(f"{path}: a value that cannot be read: {in_one_line(error, 120)}") from None
 

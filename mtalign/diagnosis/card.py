@@ -12,6 +12,7 @@ from mtalign.diagnosis.forecast import Forecast, forecasts
 from mtalign.diagnosis.samples import Log, Sampled, decisive, measure
 
 FEW_ANSWERS = 0.5  # share of samples with an answer below which the format is the first thing to mend
+FEWEST = 16  # questions before sampling may stop, and before anything is advised
 LABEL_FREE = ("majority_vote",)  # claims that need no labels, best first
 
 
@@ -105,6 +106,10 @@ def next_step(found: Card) -> str:
         return (
             f"Mend the format first: only {found.answered:.0%} of the samples hold an answer. `mtalign preflight` shows the"
             " prompt and tries both styles."
+        )
+    if found.prompts < FEWEST:
+        return (
+            f"Measure more questions first, at least {FEWEST}: {found.prompts} say too little, whatever stands below."
         )
     standard = found.by_claim["standard_rl"]
     if standard.expects is False:

@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from mtalign.config.arms import Style
-from mtalign.diagnosis.card import Card, card
+from mtalign.diagnosis.card import FEWEST, Card, card
 from mtalign.diagnosis.samples import Sampled, decisive, measure, tally
 
-FEWEST = 16  # questions before sampling may stop
 STEPS = (0, 2, 6, 12, *range(20, 10_000, 8))  # questions after which there is an estimate: the first one soon
 
 

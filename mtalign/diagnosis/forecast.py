@@ -6,7 +6,7 @@ uncertain. Nothing is expected where no pair was measured: outside of the range 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Forecast:
         other_pairs, other_right: the same for pairs with free answers or other formats, which the flip was not made from.
         least, most: the range of alignment of the measured pairs; None where there are none.
         why: what is to be said where the verdict is unknown.
-        scores: how good such forecasts were on pairs that were left out (`measured.held_out`); None where that is not known.
+        scores: how good this forecaster is on tasks that it was made without (`held_out`); None where that is not known.
         paper: what the studied paper (arXiv 2508.21188) expects, `holds` or `fails`.
     """
 
@@ -73,18 +73,25 @@ def forecasts(alignment: dict[str, dict[str, float]]) -> tuple[Forecast, ...]:
     ('fails', 'unknown')
     """
     name = decisive(alignment)
-    return tuple(_forecast(claim, name, alignment[name]) for claim in CLAIMS.values())
+    known, scores = thresholds.load()["measures"][name], measured.scores()[name]
+    made = (forecast(c, name, alignment[name], measured.rows(c.name), known.get(c.name)) for c in CLAIMS.values())
+    return tuple(replace(each, scores=scores.get(each.claim)) for each in made)
 
 
-def _forecast(claim: Claim, measure: str, level: dict[str, float]) -> Forecast:
-    levels, shares = measured.points(claim.name, measure)
+def forecast(claim: Claim, measure: str, level: dict[str, float], pairs: list[dict], known: dict | None) -> Forecast:
+    """A forecast of one claim, without its scores.
+
+    Args:
+        measure, level: what was measured of the model: value, low, high.
+        pairs: measured pairs of the claim, as `measured.rows` gives them.
+        known: the claim's threshold, as `claims.thresholds` gives it; None where it has none.
+    """
+    levels, shares = np.array([p[measure] for p in pairs]), np.array([p["share"] for p in pairs])
     about = {"claim": claim.name, "statement": claim.statement, "arm": claim.arm}
     about |= {"paper": getattr(claim, panel(level["value"])), "held": int((shares > THRESHOLD).sum())}
-    about["scores"] = measured.held_out(claim.name, measure)
-    known = thresholds.load()["measures"][measure].get(claim.name)
-    if claim.arm == "standard":
-        known = measured.flip(claim.name, measure)
-    if not known or not levels.size:
+    if claim.arm == "standard" and pairs:
+        known = measured.flip(pairs, measure)
+    if not known or not pairs:
         return _unknown(about, known or {}, "not measured in the study")
     about |= {"least": float(levels.min()), "most": float(levels.max())}
     if claim.arm != "standard" and (level["high"] < about["least"] or level["low"] > about["most"]):

@@ -23,6 +23,7 @@ from mtalign.records.tables import accuracies, complete_arms, grouped
 from mtalign.stats import recovered
 
 FILE = Path(__file__).with_name("measured.json")
+SCORES = FILE.with_name("held_out.json")
 
 
 def compute(folder: Path) -> dict:
@@ -66,6 +67,17 @@ def load() -> dict:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
+@lru_cache
+def scores() -> dict:
+    """How good forecasts are on tasks that they were made without, as the package ships it (`held_out.compute`)."""
+    return json.loads(SCORES.read_text(encoding="utf-8"))
+
+
+def rows(claim: str) -> list[dict]:
+    """The measured pairs of a claim, as `compute` gives them; empty where none was measured."""
+    return load()["claims"].get(claim, [])
+
+
 def points(claim: str, measure: str) -> tuple[np.ndarray, np.ndarray]:
     """Alignment and share of each measured pair of a claim: two arrays (pairs,), empty where none was measured.
 
@@ -73,19 +85,21 @@ def points(claim: str, measure: str) -> tuple[np.ndarray, np.ndarray]:
     >>> bool(share[level < 0.03].max() < 0.1)  # without any alignment standard RL gains nothing
     True
     """
-    found = load()["claims"].get(claim, [])
-    return np.array([p[measure] for p in found]), np.array([p["share"] for p in found])
+    return np.array([p[measure] for p in rows(claim)]), np.array([p["share"] for p in rows(claim)])
 
 
-def flip(claim: str, measure: str) -> dict:
-    """Where the claim flips, from the measured pairs alone, and in how many it holds: for `standard_rl`, which has no flip in `claims.thresholds`.
+def flip(pairs: list[dict], measure: str) -> dict:
+    """Where a claim flips by its measured pairs alone: for `standard_rl`, which has no flip in `claims.thresholds`.
+
+    Args:
+        pairs: as `rows` gives them.
 
     Returns:
         `flip`, `low` and `high`, the neighbouring pairs between which it lies; `pairs` and `right`,
         of how many the flip found without their task says what happened.
     """
-    level, share = points(claim, measure)
-    tasks = np.array([p["task"] for p in load()["claims"].get(claim, [])])
+    level, share = np.array([p[measure] for p in pairs]), np.array([p["share"] for p in pairs])
+    tasks = np.array([p["task"] for p in pairs])
     found = crossing(level, share)
     below, above = level[level <= found], level[level > found]
     low = float(below.max()) if below.size else -np.inf
@@ -97,40 +111,6 @@ def flip(claim: str, measure: str) -> dict:
         side = level[own] > crossing(level[known], share[known])
         right += int((side == (share[own] > THRESHOLD)).sum())
     return {"flip": found, "low": low, "high": high, "pairs": len(level), "right": right}
-
-
-@lru_cache
-def held_out(claim: str, measure: str) -> dict | None:
-    """How good forecasts of a claim were on pairs of tasks that were left out: the flip and the trust are from the others alone.
-
-    The flip here is where the pairs' shares cross one half, and alignment is taken as measured: `forecast` has for most claims
-    a flip by take-off, and intervals. On reports/study forecasts of majority vote are no better than the base rate.
-
-    Returns:
-        `pairs` scored; `brier`, the mean squared error of the forecast probability (Brier 1950), and `base_brier`, that of
-        always saying how often the claim held on the other tasks; `said`, the mean probability that was forecast, and
-        `base_rate`, how often the claim held, which are equal where forecasts are calibrated in the large. None where
-        fewer than two tasks were measured.
-
-    >>> found = held_out("standard_rl", "chance-corrected pass@4")
-    >>> found["brier"] < found["base_brier"]
-    True
-    """
-    level, share = points(claim, measure)
-    tasks, happened = np.array([p["task"] for p in load()["claims"].get(claim, [])]), share > THRESHOLD
-    if len(set(tasks.tolist())) < 2:
-        return None
-    forecast, base = np.zeros(len(level)), np.zeros(len(level))
-    for task in np.unique(tasks):
-        own = tasks == task
-        flipped = crossing(level[~own], share[~own])
-        right = int(((level[~own] > flipped) == happened[~own]).sum())
-        trust = (right + 1) / (int((~own).sum()) + 2)  # Laplace's rule, as `forecast.trusted`
-        forecast[own] = np.where(level[own] > flipped, trust, 1 - trust)
-        base[own] = happened[~own].mean()
-    scores = {"brier": np.mean((forecast - happened) ** 2), "base_brier": np.mean((base - happened) ** 2)}
-    scores |= {"said": forecast.mean(), "base_rate": happened.mean()}
-    return {"pairs": len(level)} | {name: round(float(value), 3) for name, value in scores.items()}
 
 
 def main(folder: str) -> None:

@@ -215,9 +215,12 @@ def in_words(found: Preflight) -> str:
             f"NOT KNOWN for sure: in {SECONDS:.0f} s there was time for {found.max_tokens} tokens only; try again on a quieter"
             " machine, or with fewer --prompts"
         )
+    no = "NOT KNOWN whether" if found.hurried else "NO: whether"
     lines += [
-        f"{_yes(best.ended)} it stops: {best.ended:.0%} of the completions end within {found.max_tokens} tokens",
-        f"{_yes(best.answered)} it keeps the format: {best.answered:.0%} hold an answer, {best.right:.0%} a right one",
+        f"{'yes,' if best.ended >= ENOUGH else no} it stops: {best.ended:.0%} of the completions end within"
+        f" {found.max_tokens} tokens",
+        f"{'yes,' if best.answered >= ENOUGH else no} it keeps the format: {best.answered:.0%} hold an answer,"
+        f" {best.right:.0%} a right one",
         _advice(found),
         "",
     ]
@@ -237,13 +240,11 @@ def in_words(found: Preflight) -> str:
     )
 
 
-def _yes(share: float) -> str:
-    return "yes," if share >= ENOUGH else "NO: whether"
-
-
 def _advice(found: Preflight) -> str:
     """Which style to use, in a line."""
     best = found.best
+    if best.answered < ENOUGH and found.hurried:
+        return "which style to use is not known"
     if best.answered < ENOUGH:
         return (
             "no style makes it answer: take a model that is tuned for instructions, or train on worked examples first"

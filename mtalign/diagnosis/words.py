@@ -58,7 +58,10 @@ def labels(row: dict) -> str:
 
 
 SCORES = "Brier score (of the base rate), mean forecast, base rate, pairs"
-BRIER = "mean squared error of the probability, 0 is best; in brackets that of always saying how often the claim held elsewhere."
+BRIER = (
+    "mean squared error of P(holds) as this card computes it, made anew without the pair's task, 0 is best; in brackets that"
+    " of always saying how often the claim held elsewhere."
+)
 
 
 def scores(f: Forecast) -> str:
@@ -66,13 +69,14 @@ def scores(f: Forecast) -> str:
 
     >>> from mtalign.diagnosis.forecast import forecasts
     >>> found = {f.claim: f for f in forecasts({"chance-corrected pass@4": {"value": 0.9, "low": 0.8, "high": 0.95}})}
-    >>> scores(found["inverted_reward"]).count(",")
-    3
+    >>> scores(found["majority_vote"]).count(","), scores(found["inverted_reward"])
+    (3, 'not known: without a task too few pairs are left for a forecast')
     """
     if not f.scores:
-        return "not known: fewer than two tasks"
+        return "not known: without a task too few pairs are left for a forecast"
     s = f.scores
-    return f"{s['brier']:.2f} ({s['base_brier']:.2f}), {s['said']:.2f}, {s['base_rate']:.2f}, {s['pairs']}"
+    rest = f" ({s['unknown']} more without a forecast)" * bool(s["unknown"])
+    return f"{s['brier']:.2f} ({s['base_brier']:.2f}), {s['said']:.2f}, {s['base_rate']:.2f}, {s['pairs']}{rest}"
 
 
 def estimate(ends: dict[str, float]) -> str:

@@ -5,6 +5,7 @@ warm-up of one of them (`config.warm_up`) is made when it is first loaded."""
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,11 +47,11 @@ def checkpoint(name: str) -> Path | None:
 
     if packaged.check(name):
         return None
-    known = ", ".join(sorted(p.name for p in paths.CHECKPOINTS.iterdir())) if paths.CHECKPOINTS.is_dir() else "none"
-    packaged = ", ".join(packaged.PACKAGED)
+    shipped = [p.name for p in paths.CHECKPOINTS.iterdir()] if paths.CHECKPOINTS.is_dir() else []
+    near = get_close_matches(name, (*sorted(shipped), *packaged.PACKAGED), 3, 0.5)
     raise KeyError(
-        f"unknown model {name!r}; shipped: {known}; in packages: {packaged};"
-        " or a local folder with a config.json, a Hub id org/name@revision, or micro:<task>?dose=.."
+        f"unknown model {name!r}{'; nearest: ' if near else ''}{', '.join(near)}; all are in `mtalign list models`; your own:"
+        " a folder with a config.json, a Hub id org/name@revision, or micro:<task>?dose=.."
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
-from itertools import count, islice
+from itertools import count, islice, repeat
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from mtalign.config import paths
+from mtalign.config.bar import bar, be_quiet, is_quiet
 from mtalign.config.recipes import doses
 from mtalign.tasks.micro import DIGITS, LETTERS, pretraining_examples
 from mtalign.tasks.registry import load_task
@@ -156,7 +157,8 @@ def build_all(seed: int, out: Path, workers: int) -> list[str]:
     out.mkdir(parents=True, exist_ok=True)
     names = doses()
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        folders = list(pool.map(_build, names, names.values(), [seed] * len(names), [out] * len(names)))
+        settings = (repeat(value) for value in (seed, out, is_quiet()))
+        folders = list(pool.map(_build, names, names.values(), *settings))
     lines = []
     for name, folder in zip(names, folders, strict=True):
         weights, shipped = folder / "model.safetensors", paths.CHECKPOINTS / name / "model.safetensors"
@@ -165,10 +167,8 @@ def build_all(seed: int, out: Path, workers: int) -> list[str]:
     return lines
 
 
-def _build(name: str, doses: dict[str, float], seed: int, out: Path) -> Path:
-    from tqdm import tqdm
-
-    from mtalign.models.micro import STEPS, build
-
-    with tqdm(total=STEPS, desc=name, unit="update") as bar:
-        return build(name, doses, seed, out, progress=lambda done: bar.update(done - bar.n))
+def _build(name: str, doses: dict[str, float], seed: int, out: Path, quiet: bool) -> Path:
+    if quiet:
+        be_quiet()
+    with bar(total=STEPS, desc=name, unit="update") as shown:
+        return build(name, doses, seed, out, progress=lambda done: shown.update(done - shown.n))

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from mtalign.config import hub, paths
+from mtalign.config.bar import is_quiet
 from mtalign.config.errors import ConfigError
 
 
@@ -150,7 +151,7 @@ def convert(gguf: Path, out: Path) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    bar = partial(tqdm, leave=False, disable=None)  # on a terminal alone, and gone when it is done
+    bar = partial(tqdm, leave=False, disable=is_quiet() or None)  # on a terminal alone, and gone when it is done
     modeling_gguf_pytorch_utils.tqdm = lambda tensors, desc="": bar(tensors, desc=f"converting {gguf.name}, once")
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype="float32")

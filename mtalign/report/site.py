@@ -13,6 +13,7 @@ from mtalign.report import html, made
 from mtalign.report.index import contents
 from mtalign.report.manifest import write_manifests
 from mtalign.report.run_pages import write_run_pages
+from mtalign.tasks.registry import load_task
 
 
 def make_report(out: str | Path, seconds: float | None = None, run_pages: bool = False) -> Path:
@@ -25,10 +26,12 @@ def make_report(out: str | Path, seconds: float | None = None, run_pages: bool =
         run_pages: whether each run gets a page too, which takes the place of a page a run: a commit is better off without.
 
     Raises:
-        ConfigError: `out` is not the output folder of a study.
+        ConfigError: `out` is not the output folder of a study, or a task of it cannot be had; nothing is written then.
     """
     out = Path(out)
     grid, records = grid_of(out), Records(out / "records")
+    for task in dict.fromkeys(task for _, task in grid.pairs):
+        load_task(task)  # one that cannot be had is said before a page is written
     if seconds is not None:
         made.keep(out, f"mtalign study params/{grid.name}.yaml", seconds)
     templates, evidence = html.templates(), records.evidence(grid.runs)

@@ -47,7 +47,10 @@ def _listed(names: Counter) -> str:
 
 def _work(grid: Grid, missing: list[Run], stems: list[str]) -> list[str]:
     """Lines for what there is to do: runs, which of them for each pair of model and task, notebooks."""
-    sizes = [f"{len(b.pairs)} pairs x {len(b.arms)} arms x {len(b.seeds)} seeds" for b in grid.blocks.values()]
+    sizes = [
+        " x ".join((count(len(b.pairs), "pair"), count(len(b.arms), "arm"), count(len(b.seeds), "seed")))
+        for b in grid.blocks.values()
+    ]
     finished = len(grid.runs) - len(missing)
     lines = [f"grid {grid.name}: {' + '.join(sizes)}"]
     lines += [_line("runs", f"{len(grid.runs)}, of which {finished} are finished and {len(missing)} missing")]
@@ -55,9 +58,10 @@ def _work(grid: Grid, missing: list[Run], stems: list[str]) -> list[str]:
         planned = sum((run.model, run.task) == pair for run in grid.runs)
         arms = Counter(run.arm for run in missing if (run.model, run.task) == pair)
         todo = f"missing: {_listed(arms)}" if arms else "all finished"
-        lines += [_line("", f"{', '.join(pair)}: {planned} runs, {todo}")]
+        lines += [_line("", f"{', '.join(pair)}: {count(planned, 'run')}, {todo}")]
     lines += [_line("because", reason) for reason in reasons(grid)]
-    return [*lines, _line("notebooks", f"{len(stems)}: {_listed(Counter(stem.split('.')[0] for stem in stems))}")]
+    named = Counter(stem.split(".")[0] for stem in stems)
+    return [*lines, _line("notebooks", f"{len(stems)}: {_listed(named)}" if stems else "none: the grid names none")]
 
 
 def reasons(grid: Grid) -> list[str]:

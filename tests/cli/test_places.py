@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -31,7 +32,7 @@ def asked(*arguments):
 def test_a_grid_of_the_package_is_known_by_its_name_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert grid_file(Path("quick")) == paths.shared("params") / "quick.yaml"
-    assert "grid tiny: 1 pairs" in asked("plan", "tiny")
+    assert "grid tiny: 1 pair x" in asked("plan", "tiny")
     (tmp_path / "quick").write_text("mine")
     assert grid_file(Path("quick")) == Path("quick")  # what lies here comes first
 
@@ -50,7 +51,8 @@ def test_a_missing_grid_file_says_what_there_is(tmp_path, monkeypatch, name, sai
 def test_list_grids_names_grid_files_alone():
     names = [row["name"] for row in json.loads(asked("list", "grids", "--json"))]
     assert {"quick", "study", "tiny", "paper"} <= set(names) and not {"models", "hub", "recipes"} & set(names)
-    assert "yaml-language-server" not in asked("list", "grids")
+    said = asked("list", "grids").splitlines()
+    assert all(line.endswith((".", "?")) for line in said) and not any("yaml-language-server" in line for line in said)
 
 
 def test_init_copies_notebooks_and_grids_once(tmp_path):
@@ -112,13 +114,20 @@ def test_an_installed_wheel_has_grids_notebooks_and_schemas(tmp_path):
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True
     ).stdout.strip()
     environment["PYTHONPATH"] = f"{own}:{environment['PYTHONPATH']}"
+    (tmp_path / "report").mkdir()
+    shutil.copy(paths.shared("params") / "tiny.yaml", tmp_path / "report" / "report.grid.yaml")
+    (tmp_path / "report" / "index.html").touch()
     for arguments, said in (
         (["list", "grids"], "quick"),
         (["plan", "tiny"], "grid tiny"),
         (["init", "mine"], "written"),
+        (["open", "08_dose_response", "--print"], "mtalign init"),  # the copy that is there to be changed
+        (["export", "zip", "report"], "report.zip: 4 files"),
     ):
         done = subprocess.run(
             [python, "-m", "mtalign", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0 and said in done.stdout, done.stderr
     assert (tmp_path / "mine" / "notebooks" / "01_alignment.ipynb").is_file()
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        assert "2508.21188" in archive.read("report-CITATION.cff").decode()

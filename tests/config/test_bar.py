@@ -6,6 +6,8 @@ import subprocess
 import sys
 import termios
 
+from mtalign.config.paths import PACKAGE
+
 CODE = """
 import sys, time
 from mtalign.config import bar
@@ -60,3 +62,9 @@ def test_on_a_terminal_a_bar_moves_in_place():
 
 def test_quiet_shows_nothing():
     assert run(quiet="bar.be_quiet()") == ""
+
+
+def test_nothing_in_the_package_draws_a_bar_of_its_own():
+    own = {"config/bar.py", "models/packaged.py"}  # the second stands in for transformers' bar, on a terminal alone
+    found = {str(p.relative_to(PACKAGE)) for p in PACKAGE.rglob("*.py") if "import tqdm" in p.read_text("utf-8")}
+    assert found == own

@@ -102,6 +102,11 @@ def test_the_card_says_what_to_do_next_first(correct, number, said):
     assert lines[1].startswith(f"Next step: {said}") and "inf" not in in_words(made)
 
 
+@pytest.mark.parametrize("number", [1, 15])
+def test_from_a_few_questions_nothing_is_advised_but_more(number):
+    assert card.next_step(card.card(samples(*[8] * number))).startswith("Measure more questions first, at least 16:")
+
+
 def test_without_answers_the_format_comes_first():
     silent = [Sampled(8, 0, Counter({None: 8})) for _ in range(20)]
     assert card.next_step(card.card(silent)).startswith("Mend the format first: only 0% of the samples hold an answer")

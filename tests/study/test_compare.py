@@ -1,12 +1,17 @@
 """`mtalign diff`: verdicts, numbers beyond their intervals, cells; in the terminal and as a page."""
 
+import json
 import shutil
 
+import jsonschema
 import nbformat
 import pytest
+from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from test_verify import original  # noqa: F401
 
+from mtalign.cli.lists import schema
+from mtalign.cli.main import cli
 from mtalign.notebook.pages import open_grid
 from mtalign.records.store import Records
 from mtalign.study.compare import cell_differences, compare, write_html
@@ -41,6 +46,14 @@ def test_changed_verdicts_numbers_and_cells_are_named(original, changed):  # noq
     assert not any("standard" in line for line in found.verdicts + found.numbers)
     assert "print('<b>new</b>')" in found.cells["10_verdicts.ipynb"]
     assert "verdicts: 2 changed" in "\n".join(found.lines)
+
+
+def test_the_json_of_diff_and_verify_follows_its_schema(original, changed):  # noqa: F811
+    for name, folders in (("diff", (original, changed)), ("verify", (changed,))):
+        result = CliRunner().invoke(cli, [name, *map(str, folders), "--json"])
+        found = json.loads(result.stdout, parse_constant=pytest.fail)
+        jsonschema.validate(found, json.loads(schema(name)))
+        assert found["verdicts"] if name == "diff" else not found["agree"]
 
 
 def test_the_page_has_the_differences_and_runs_nothing(original, changed, tmp_path):  # noqa: F811
