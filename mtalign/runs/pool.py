@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -55,7 +54,7 @@ def complete(
         pool, workers = RayPool(resources or Resources()), len(missing)
     else:
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPool(workers, initializer=warm_up, initargs=[os.getpid()], context=context)
+        pool = ProcessPool(workers, initializer=warm_up, context=context)
     waiting, running, deaths = list(missing), {}, Counter()
     try:
         while waiting or running:
