@@ -55,11 +55,20 @@ class Grid:
 
     @property
     def in_order(self) -> list[Run]:
-        """The same as they are to be computed: what the file names first is finished first, pair by pair."""
+        """The same as they are to be computed: block by block, what the file names first is finished first.
+
+        The first block goes seed by seed and arm by arm, so that its picture is there early and grows; the others go
+        pair by pair.
+        """
         found: dict[Run, None] = {}
-        for block in self.blocks.values():
-            for pair in block.pairs:
-                found |= dict.fromkeys(run for run in block.runs if (run.model, run.task) == pair)
+        for number, block in enumerate(self.blocks.values()):
+            pairs, arms, seeds = (
+                {v: i for i, v in enumerate(values)} for values in (block.pairs, block.arms, block.seeds)
+            )
+            order = {run: (pairs[run.model, run.task],) for run in block.runs}
+            if number == 0:
+                order = {r: (seeds.get(r.seed, 0) if r.max_steps else 0, arms.get(r.arm, 0), *order[r]) for r in order}
+            found |= dict.fromkeys(sorted(block.runs, key=order.__getitem__))
         return list(found)
 
     @property

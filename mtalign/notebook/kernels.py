@@ -96,7 +96,7 @@ def fork() -> Waiting | None:
 
 
 def _become_kernel(listen: Connection) -> None:
-    from ipykernel.kernelapp import launch_new_instance
+    from ipykernel.kernelapp import IPKernelApp
 
     from mtalign.notebook.preloaded import SYS_PATH
 
@@ -104,7 +104,7 @@ def _become_kernel(listen: Connection) -> None:
     end_with_parent()
     arguments, env, folder = listen.recv()
     os.environ.clear()
-    os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))  # as jupyter_client's launcher sets it
+    os.environ.update(env)
     os.chdir(folder)
     sys.path[:], sys.argv[:] = SYS_PATH, ["ipykernel_launcher", *arguments]
-    launch_new_instance()
+    IPKernelApp.launch_instance(arguments, parent_handle=os.getppid())

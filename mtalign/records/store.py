@@ -49,7 +49,9 @@ class Records:
             return None
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: corrupt record ({error}); delete it to compute the run again") from None
-        if not isinstance(record, dict) or not (_as_written(content, record) or record.get("checksum") == checksum(record)):
+        if not isinstance(record, dict) or not (
+            _as_written(content, record) or record.get("checksum") == checksum(record)
+        ):
             raise ConfigError(f"{path}: checksum: does not match the record; delete it to compute the run again")
         if not isinstance(record.get("config"), dict) or DEFAULTS | record["config"] != _settings(run):
             raise ConfigError(f"{path}: config: is not that of its run_id; delete it to compute the run again")
