@@ -57,14 +57,12 @@ class Grid:
     def in_order(self) -> list[Run]:
         """The same as they are to be computed: block by block, what the file names first is finished first.
 
-        The first block goes seed by seed and arm by arm, so that its picture is there early and grows; the others go
-        pair by pair.
+        The first block goes seed by seed and arm by arm, so that its picture grows; the others go pair by pair.
         """
         found: dict[Run, None] = {}
         for number, block in enumerate(self.blocks.values()):
-            pairs, arms, seeds = (
-                {v: i for i, v in enumerate(values)} for values in (block.pairs, block.arms, block.seeds)
-            )
+            lists = (block.pairs, block.arms, block.seeds)
+            pairs, arms, seeds = ({value: i for i, value in enumerate(values)} for values in lists)
             order = {run: (pairs[run.model, run.task],) for run in block.runs}
             if number == 0:
                 order = {r: (seeds.get(r.seed, 0) if r.max_steps else 0, arms.get(r.arm, 0), *order[r]) for r in order}
@@ -244,17 +242,14 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
     """
     table = {**ARMS, **(own_arms or {})}
     runs: dict[Run, None] = {}
-    for model, task in pairs:
+    for model, task in pairs if seeds else ():
         for arm in arms:
             if arm not in table:
                 raise ConfigError(f"{where}: grid.arm: unknown arm {arm!r}; {_hint(arm, table)}")
-            first = None
+            values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seeds[0]}
+            first = make_run(where, _ranked(where, values, {**fixed, **table["standard"]}))
             for seed in seeds:
-                if first is None:
-                    values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seed}
-                    run = first = make_run(where, _ranked(where, values, {**fixed, **table["standard"]}))
-                else:
-                    run = with_seed(where, first, seed)
+                run = with_seed(where, first, seed)
                 if run.max_steps == 0:
                     run = run.base if arm == "base" else run.untrained
                 for each in (*run.needs, run):
