@@ -54,22 +54,6 @@ class Grid:
         return sorted(dict.fromkeys(r for b in self.blocks.values() for r in b.runs), key=lambda run: len(run.needs))
 
     @property
-    def in_order(self) -> list[Run]:
-        """The same as they are to be computed: block by block, what the file names first is finished first.
-
-        The first block goes seed by seed and arm by arm, so that its picture grows; the others go pair by pair.
-        """
-        found: dict[Run, None] = {}
-        for number, block in enumerate(self.blocks.values()):
-            lists = (block.pairs, block.arms, block.seeds)
-            pairs, arms, seeds = ({value: i for i, value in enumerate(values)} for values in lists)
-            order = {run: (pairs[run.model, run.task],) for run in block.runs}
-            if number == 0:
-                order = {r: (seeds.get(r.seed, 0) if r.max_steps else 0, arms.get(r.arm, 0), *order[r]) for r in order}
-            found |= dict.fromkeys(sorted(block.runs, key=order.__getitem__))
-        return list(found)
-
-    @property
     def pairs(self) -> list[tuple[str, str]]:
         """The (model, task) pairs of all blocks, each once."""
         return list(dict.fromkeys(pair for block in self.blocks.values() for pair in block.pairs))

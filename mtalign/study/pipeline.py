@@ -11,9 +11,26 @@ from mtalign.config.errors import ConfigError, ResourcesError
 from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
 from mtalign.config.resources import check_machine
+from mtalign.config.run import Run
 from mtalign.notebook.pages import open_grid, pages
 from mtalign.records.store import Records
 from mtalign.runs.worker import unheard
+
+
+def in_order(grid: Grid) -> list[Run]:
+    """The grid's runs as they are to be computed: block by block, what the file names first is finished first.
+
+    The first block goes seed by seed and arm by arm, so that its picture grows; the others go pair by pair.
+    """
+    found: dict[Run, None] = {}
+    for number, block in enumerate(grid.blocks.values()):
+        lists = (block.pairs, block.arms, block.seeds)
+        pairs, arms, seeds = ({value: i for i, value in enumerate(values)} for values in lists)
+        order = {run: (pairs[run.model, run.task],) for run in block.runs}
+        if number == 0:
+            order = {r: (seeds.get(r.seed, 0) if r.max_steps else 0, arms.get(r.arm, 0), *order[r]) for r in order}
+        found |= dict.fromkeys(sorted(block.runs, key=order.__getitem__))
+    return list(found)
 
 
 class Picture:
@@ -78,7 +95,7 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
             older.unlink()
         picture = Picture(grid, records, out)
         try:
-            counts = complete(grid.in_order, records, workers, True, grid.resources, executor, out, picture.watch)
+            counts = complete(in_order(grid), records, workers, True, grid.resources, executor, out, picture.watch)
         finally:
             picture.end()
         print(f"runs: {counts['trained']} computed now, {counts['found']} found finished, {counts['failed']} failed")

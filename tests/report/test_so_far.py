@@ -8,6 +8,7 @@ from test_pages import GRID, synthetic
 from mtalign.notebook.pages import open_grid
 from mtalign.records.store import Records
 from mtalign.report.so_far import comparable, write_so_far
+from mtalign.study.pipeline import in_order
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def study(tmp_path):
 
 
 def test_the_first_block_goes_seed_by_seed_each_run_after_what_it_needs(study):
-    order = study[0].in_order
+    order = in_order(study[0])
     assert set(order) == set(study[0].runs) and [run.seed for run in order] == sorted(run.seed for run in order)
     assert all(order.index(need) < order.index(run) for run in order for need in run.needs)
 
@@ -28,7 +29,7 @@ def test_the_first_block_goes_seed_by_seed_each_run_after_what_it_needs(study):
 def test_the_picture_grows_and_shows_only_what_all_pairs_have(study):
     grid, records, out = study
     shown, texts = [], []
-    for number, run in enumerate(grid.in_order):
+    for number, run in enumerate(in_order(grid)):
         records.write(run, synthetic(run))
         shown.append({(each.arm, each.seed) for each in comparable(grid, records)})
         if number in (0, 3, 9):
