@@ -75,8 +75,6 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
             check_machine(grid.runs, grid.resources, workers)
         except ResourcesError as error:
             raise ConfigError(f"{path}: resources: {error}") from None
-    from mtalign.notebook.execution import execute_notebooks
-    from mtalign.report.site import make_report
     from mtalign.runs.pool import complete
 
     out = out or Path("reports") / grid.name
@@ -98,6 +96,11 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
             counts = complete(in_order(grid), records, workers, True, grid.resources, executor, out, picture.watch)
         finally:
             picture.end()
+        from mtalign.notebook.execution import (
+            execute_notebooks,  # not before: what is wrong with a record is said at once
+        )
+        from mtalign.report.site import make_report
+
         print(f"runs: {counts['trained']} computed now, {counts['found']} found finished, {counts['failed']} failed")
         broken = execute_notebooks(pages(grid), records.evidence(grid.runs), out, workers)
         index = make_report(out, seconds=time.monotonic() - began)
