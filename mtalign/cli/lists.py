@@ -84,7 +84,7 @@ def _models() -> list[tuple[str, str]]:
 
 
 def _claims() -> list[tuple[str, str]]:
-    from mtalign.claims.verdicts import CLAIMS
+    from mtalign.config.claims import CLAIMS
 
     return [(c.name, f"{c.statement} (arm {c.arm}; {c.source})") for c in CLAIMS.values()]
 

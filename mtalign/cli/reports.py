@@ -9,7 +9,21 @@ from pathlib import Path
 
 import click
 
+from mtalign.config.grid import kept_grid
+
 FOLDER = click.Path(path_type=Path)
+
+
+class _Study(click.Path):
+    """The output folder of a study, which is asked for before seconds are spent on imports."""
+
+    def convert(self, value, param, ctx):
+        folder = super().convert(value, param, ctx)
+        kept_grid(folder)
+        return folder
+
+
+STUDY = _Study(path_type=Path)
 
 
 def as_json(name: str):
@@ -44,7 +58,7 @@ def status(folder: Path, watch: bool, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=STUDY)
 @click.option("--run-pages", is_flag=True, help="Make a page for each run, too: its curves and ten completions.")
 def report(folder: Path, run_pages: bool) -> int:
     """Make the HTML report of a study again, from its executed notebooks and records; its tasks must be at hand, its models need not.
@@ -61,8 +75,8 @@ def report(folder: Path, run_pages: bool) -> int:
 
 
 @click.command()
-@click.argument("a", type=FOLDER)
-@click.argument("b", type=FOLDER)
+@click.argument("a", type=STUDY)
+@click.argument("b", type=STUDY)
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the differences as a page, too.")
 @as_json("diff")
 def diff(a: Path, b: Path, html: Path | None, as_json: bool) -> int:
@@ -83,7 +97,7 @@ def diff(a: Path, b: Path, html: Path | None, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=STUDY)
 @click.option(
     "--recompute",
     type=click.IntRange(min=0),
@@ -107,7 +121,7 @@ def verify(folder: Path, recompute: int, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("folders", type=FOLDER, nargs=-1, required=True)
+@click.argument("folders", type=STUDY, nargs=-1, required=True)
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write them as a page, too.")
 def claims(folders: tuple[Path, ...], html: Path | None) -> int:
     """What the records of one or several studies say of the paper's claims, P1 to P14.

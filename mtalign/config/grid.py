@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
+from functools import cached_property
 from math import prod
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mtalign.config.arms import ARMS
 from mtalign.config.errors import ConfigError, ResourcesError, check_keys, mismatch
 from mtalign.config.reading import read_yaml
 from mtalign.config.resources import Resources, batches, make_resources
-from mtalign.config.run import RANKED, Run, make_run
+from mtalign.config.run import RANKED, Run, make_run, with_seed
 from mtalign.config.warm_up import TYPES, WarmUp, checked
 
 MAX_RUNS = 20_000  # of a grid, unless a person asks for more: the studies here have some 1,300
@@ -47,19 +48,10 @@ class Grid:
     final: dict[str, dict] = field(default_factory=dict)  # executed once, at the end
     resources: Resources = field(default_factory=Resources)  # what a run is computed with
 
-    @property
+    @cached_property
     def runs(self) -> list[Run]:
         """The runs of all blocks, each once, each after what it needs."""
         return sorted(dict.fromkeys(r for b in self.blocks.values() for r in b.runs), key=lambda run: len(run.needs))
-
-    @property
-    def in_order(self) -> list[Run]:
-        """The same as they are to be computed: what the file names first is finished first, pair by pair."""
-        found: dict[Run, None] = {}
-        for block in self.blocks.values():
-            for pair in block.pairs:
-                found |= dict.fromkeys(run for run in block.runs if (run.model, run.task) == pair)
-        return list(found)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -234,13 +226,14 @@ def expand_grid(where: str, pairs, arms, seeds, fixed: dict, own_arms: dict | No
     """
     table = {**ARMS, **(own_arms or {})}
     runs: dict[Run, None] = {}
-    for model, task in pairs:
+    for model, task in pairs if seeds else ():
         for arm in arms:
             if arm not in table:
                 raise ConfigError(f"{where}: grid.arm: unknown arm {arm!r}; {_hint(arm, table)}")
+            values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seeds[0]}
+            first = make_run(where, _ranked(where, values, {**fixed, **table["standard"]}))
             for seed in seeds:
-                values = {**fixed, **table[arm], "model": model, "task": task, "arm": arm, "seed": seed}
-                run = make_run(where, _ranked(where, values, {**fixed, **table["standard"]}))
+                run = with_seed(where, first, seed)
                 if run.max_steps == 0:
                     run = run.base if arm == "base" else run.untrained
                 for each in (*run.needs, run):

@@ -14,7 +14,7 @@ MAX_DEPTH = 20  # of lists and mappings in each other
 MAX_NODES = 100_000  # values and keys, with each alias counted as what it stands for
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # in C where it is built: ten times as fast
     """As PyYAML's, but a key that is there twice is an error: YAML 1.1 says so, and PyYAML keeps the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:

@@ -9,7 +9,7 @@ import re
 import sys
 import typing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from mtalign.config import plugins, ranking
@@ -82,6 +82,11 @@ class Run:
     fast: bool = False  # up to rounding the same: updates over prefix trees, layers of any width by oneDNN
 
     @property
+    def settings(self) -> dict[str, object]:
+        """Its fields by name, as `dataclasses.asdict` has them; that copies, and takes ten times as long."""
+        return {name: getattr(self, name) for name in DEFAULTS}
+
+    @cached_property
     def run_id(self) -> str:
         """A stable name: readable, and different whenever a field or the recipe is.
 
@@ -91,12 +96,12 @@ class Run:
         >>> Run("micro-a", "logic").run_id.startswith("micro-a.logic.standard.s0.")
         True
         """
-        chosen = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        chosen = {name: value for name, value in self.settings.items() if value != DEFAULTS[name]}
         content = json.dumps({**chosen, "recipe": RECIPE}, sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()[:10]
         return f"{file_name(self.model)}.{file_name(self.task)}.{self.arm}.s{self.seed}.{digest}"
 
-    @property
+    @cached_property
     def base(self) -> Run:
         """The run that evaluates the untrained model: shared by all arms and seeds of this model, task and evaluation."""
         return Run(**{name: getattr(self, name) for name in EVALUATED}, arm="base", max_steps=0)
@@ -111,14 +116,14 @@ class Run:
         """
         return dataclasses.replace(self.base, arm=self.arm, train_prompts=1)  # what it is trained on is of no use
 
-    @property
+    @cached_property
     def needs(self) -> list[Run]:
         """The runs whose records this one reads: the base, and the history of standard RL for a subset chosen by it."""
         if self.max_steps == 0:
             return []
         return [self.base, self.standard] if self.subset in RANKED else [self.base]
 
-    @property
+    @cached_property
     def standard(self) -> Run:
         """Standard RL with this run's seed and budget, or that of its `ranking`: its history ranks the prompts of a subset."""
         own = dataclasses.replace(
@@ -126,6 +131,9 @@ class Run:
             random_probability=0.5, entropy_coef=max(0.0, self.entropy_coef), refill="none", ranking=ranking.OWN,
         )  # fmt: skip
         return dataclasses.replace(own, **ranking.settings(self.ranking))
+
+
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(Run)}
 
 
 def file_name(name: str) -> str:
@@ -168,6 +176,13 @@ def make_run(where: str, values: dict) -> Run:
     if message := _contradiction(run):
         raise ConfigError(f"{where}: {message}")
     return run
+
+
+def with_seed(where: str, run: Run, seed: int) -> Run:
+    """A checked run with another seed: of a thousand seeds only the seed has to be checked again."""
+    if message := mismatch(seed, int) or out_of_bounds("seed", seed):
+        raise ConfigError(f"{where}: seed: {message}")
+    return dataclasses.replace(run, seed=seed)
 
 
 @lru_cache

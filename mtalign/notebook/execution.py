@@ -7,9 +7,10 @@ import hashlib
 import io
 import json
 import logging
-import multiprocessing
 import os
 import tempfile
+from collections.abc import Iterator
+from multiprocessing import connection
 from pathlib import Path
 
 import PIL.Image
@@ -17,8 +18,9 @@ import PIL.Image
 from mtalign.config import paths
 from mtalign.config.bar import bar
 from mtalign.config.errors import in_one_line
+from mtalign.notebook import kernels
 from mtalign.notebook.pages import Page
-from mtalign.runs.worker import end_with, unheard
+from mtalign.runs.worker import end_with_parent, unheard
 
 CELL_TIMEOUT = 3600  # seconds that one cell of a notebook may take
 START_TIMEOUT = 300  # seconds that a kernel may take to start, on a busy machine
@@ -33,10 +35,6 @@ def execute_notebooks(books: list[Page], evidence: str, out: Path, workers: int)
     Returns:
         stem -> reason, of those that failed.
     """
-    from concurrent.futures import FIRST_COMPLETED, wait
-
-    from pebble import ProcessPool
-
     wanted = {page.stem: made_from(page, evidence) for page in books}
     todo = [page for page in books if stored(out / f"{page.stem}.ipynb").get("made_from") != wanted[page.stem]]
     print(f"notebooks: {len(todo)} to execute, {len(books) - len(todo)} up to date")
@@ -45,27 +43,53 @@ def execute_notebooks(books: list[Page], evidence: str, out: Path, workers: int)
     broken: dict[str, str] = {}
     if not todo:
         return broken
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(workers, initializer=end_with, initargs=[os.getpid()], context=context)
-    try:
-        with unheard():
-            futures = {pool.schedule(execute, args=(page, out.resolve(), wanted[page.stem])): page for page in todo}
-        with bar(total=len(todo), desc="notebooks", unit="notebook") as shown:
-            while futures:
-                for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                    page = futures.pop(future)
-                    shown.update()
-                    reason = repr(future.exception()) if future.exception() else future.result()
-                    if reason:
-                        broken[page.stem] = reason
-                        (out / f"{page.stem}.ipynb").unlink(missing_ok=True)
-        pool.close()
-    except BaseException:  # what is not executed by now is not begun
-        pool.stop()
-        raise
-    finally:
-        pool.join()
+    with bar(total=len(todo), desc="notebooks", unit="notebook") as shown:
+        for page, reason in _in_processes(todo, out.resolve(), wanted, workers):
+            shown.update()
+            if reason:
+                broken[page.stem] = reason
+                (out / f"{page.stem}.ipynb").unlink(missing_ok=True)
     return broken
+
+
+def _in_processes(todo: list[Page], out: Path, wanted: dict, workers: int) -> Iterator[tuple[Page, str | None]]:
+    """Executes each notebook in a process of its own, `workers` at a time; yields it with why it failed, None where not."""
+    context, waiting, running = kernels.context(), list(todo), {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                page = waiting.pop(0)
+                answer, ours = context.Pipe(duplex=False)
+                process = context.Process(target=_answer, args=(ours, page, out, wanted[page.stem]))
+                with unheard():  # the first call starts the server
+                    process.start()
+                ours.close()
+                running[answer] = page, process
+            for answer in connection.wait(list(running)):
+                page, process = running[answer]
+                try:
+                    reason = answer.recv()
+                except EOFError:
+                    process.join()
+                    reason = f"the process that executes it died (exit code {process.exitcode})"
+                process.join()
+                del running[answer]
+                yield page, reason
+    finally:  # what is not executed by now is not begun
+        for _, process in running.values():
+            process.terminate()
+            process.join()
+
+
+def _answer(answer: connection.Connection, page: Page, out: Path, inputs: dict[str, str]) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels inherit it; a failed cell's error is in the notebook
+    kernel = kernels.fork()  # first: what has threads is not forked
+    try:
+        end_with_parent()
+        answer.send(execute(page, out, inputs))
+    finally:
+        if kernel:
+            kernel.kill()
 
 
 def made_from(page: Page, evidence: str) -> dict[str, str]:
@@ -98,7 +122,6 @@ def execute(page: Page, out: Path, inputs: dict[str, str]) -> str | None:
     Returns:
         Why it failed; None where it did not. What there is of a failed notebook stays as `.<stem>.<process>.partial.ipynb`.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels inherit it; a failed cell's error is in the notebook
     os.environ.setdefault("MTALIGN_STARTED_IN", os.getcwd())
     os.chdir(out)  # the kernel starts here, so that no machine path stands in the executed notebook
     with tempfile.TemporaryDirectory() as own:  # of each kernel: a home that cannot be written is no obstacle

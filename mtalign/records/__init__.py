@@ -1,8 +1,11 @@
 """The evidence: one JSON file for each run, and tidy tables of them."""
 
-from mtalign.records.store import Records, checksum
-from mtalign.records.tables import accuracies, complete_arms, curves, frame, grouped, metrics_of, truths, votes
+import lazy_loader
 
-__all__ = [
-    "Records", "accuracies", "checksum", "complete_arms", "curves", "frame", "grouped", "metrics_of", "truths", "votes",
-]  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "store": ["Records", "checksum"],
+        "tables": ["accuracies", "complete_arms", "curves", "frame", "grouped", "metrics_of", "truths", "votes"],
+    },
+)

@@ -18,6 +18,7 @@ from mtalign.report import html
 
 COLUMNS = ["model", "task", "arm", "seed", "status", "accuracy_before", "accuracy", "greedy", "thinking", "seconds"]
 METRICS = ["accuracy", "greedy", "thinking", "pass@4", "pass@16", "pass@64", "maj@4", "maj@16", "maj@64"]
+SHOWN = 200  # rows of the table of runs at once; its script has the others
 CUT = 600  # characters of a completion that are shown
 CHARTS = [["accuracy", "reward", "thinking", "clip_fraction"], ["entropy"]]
 STYLE = "style.css"
@@ -41,7 +42,7 @@ def write_run_pages(
         if not any((out / "runs").iterdir()):
             (out / "runs").rmdir()
     text = templates.get_template("runs.html").render(
-        grid=grid, rows=rows, columns=COLUMNS, script="runs", pages=each, label=label,
+        grid=grid, rows=rows, shown=SHOWN, columns=COLUMNS, script="runs", pages=each, label=label,
         made_from=records.evidence(grid.runs),
     )  # fmt: skip
     html.write(out / "runs.html", text)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import islice
 from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
@@ -26,6 +26,7 @@ DEATHS = 2  # of its worker process (for want of memory, or killed) that a run s
 def complete(
     runs: Iterable[Run], records: Records, workers: int = 2, retry_failed: bool = False,
     resources: Resources | None = None, executor: str = "local", out: Path | None = None,
+    watch: Callable[[dict[str, int]], None] | None = None,
 ) -> dict[str, int]:  # fmt: skip
     """Computes what is missing among the runs and those they need, in worker processes, with a progress bar.
 
@@ -38,6 +39,7 @@ def complete(
         resources: what each run is computed with.
         executor: "local", or "ray" for the cluster of `ray_pool`.
         out: where the state is kept for `mtalign status`.
+        watch: called once a second with the counts so far.
 
     Returns:
         How many runs were `found` finished, `trained` now, and `failed`.
@@ -58,22 +60,25 @@ def complete(
         pool, workers = RayPool(resources or Resources()), len(missing)
     else:
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPool(workers, initializer=warm_up, initargs=[os.getpid()], context=context)
-    waiting, running, deaths = list(missing), {}, Counter()
+        pool = ProcessPool(workers, initializer=warm_up, context=context)
+    waiting, running, deaths, undone = dict.fromkeys(missing), {}, Counter(), set(missing)
     try:
         while waiting or running:
-            for run in _ready(waiting, running)[: workers - len(running)]:
-                waiting.remove(run)
+            for run in _ready(waiting, undone, workers - len(running)):
+                del waiting[run]
                 arguments = (run, records.folder, resources, progress.state.progress(run), run in fast)
                 with unheard():  # the first call starts the processes
                     running[pool.schedule(compute_and_write, args=arguments)] = run
             progress.show(list(running.values()))
+            if watch:
+                watch(counts)
             for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
                 run = running.pop(future)
                 if isinstance(future.exception(), ProcessExpired) and deaths[run] < DEATHS:
                     deaths[run] += 1
-                    waiting.append(run)
+                    waiting[run] = None
                 else:
+                    undone.discard(run)
                     progress.ended(run, _outcome(future, run, records))
             progress.write(list(running.values()), finished=not (waiting or running))
         pool.close()
@@ -107,10 +112,9 @@ def _missing(runs: Iterable[Run], records: Records, retry_failed: bool) -> tuple
     return missing, counts
 
 
-def _ready(waiting: list[Run], running: dict[Future, Run]) -> list[Run]:
-    """Of the waiting runs, those that need no run that is still to be done."""
-    undone = {*waiting, *running.values()}
-    return [run for run in waiting if not undone.intersection(run.needs)]
+def _ready(waiting: Iterable[Run], undone: set[Run], number: int) -> list[Run]:
+    """The first `number` of the waiting runs that need no run which is still to be done."""
+    return list(islice((run for run in waiting if undone.isdisjoint(run.needs)), number))
 
 
 class Progress:

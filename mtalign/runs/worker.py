@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import multiprocessing
 import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -30,12 +30,11 @@ def compute_and_write(
     return record["status"] == "finished"
 
 
-def end_with(parent: int) -> None:
-    """In a worker: ends the process within a second of its parent's end, however that came."""
+def end_with_parent() -> None:
+    """In a worker: ends the process as soon as the one that started it ends, however that came."""
 
     def follow() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
+        multiprocessing.parent_process().join()
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
@@ -55,9 +54,9 @@ def unheard() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def warm_up(parent: int) -> None:
+def warm_up() -> None:
     """In a new worker: quiet, and with an end when the parent is gone."""
-    end_with(parent)
+    end_with_parent()
     keep_memory()
     quiet()
 

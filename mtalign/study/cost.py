@@ -16,7 +16,7 @@ from mtalign.study.calibration import core_seconds, evaluated
 
 GIB = 2**30
 
-SECONDS_PER_NOTEBOOK = 8.0  # one core of the machine in reports/LOG.md
+SECONDS_PER_NOTEBOOK = 3.0  # of one core, of the quick grid's on a busy machine: 0.5 of them to start and to write
 PROMPT = 256  # tokens, assumed for prompts that are not at hand
 SHARE = 8  # assumed: the most tokens that a completion may have, divided by those of the mean one
 TRAINING, DECODING = 0.35, 0.5  # assumed: share of peak operations in training, of peak bandwidth in decoding

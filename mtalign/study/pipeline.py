@@ -8,10 +8,62 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mtalign.config.errors import ConfigError, ResourcesError
+from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
 from mtalign.config.resources import check_machine
+from mtalign.config.run import Run
 from mtalign.notebook.pages import open_grid, pages
 from mtalign.records.store import Records
+from mtalign.runs.worker import unheard
+
+
+def in_order(grid: Grid) -> list[Run]:
+    """The grid's runs as they are to be computed: block by block, what the file names first is finished first.
+
+    The first block goes seed by seed and arm by arm, so that its picture grows; the others go pair by pair.
+    """
+    found: dict[Run, None] = {}
+    for number, block in enumerate(grid.blocks.values()):
+        lists = (block.pairs, block.arms, block.seeds)
+        pairs, arms, seeds = ({value: i for i, value in enumerate(values)} for values in lists)
+        order = {run: (pairs[run.model, run.task],) for run in block.runs}
+        if number == 0:
+            order = {r: (seeds.get(r.seed, 0) if r.max_steps else 0, arms.get(r.arm, 0), *order[r]) for r in order}
+        found |= dict.fromkeys(sorted(block.runs, key=order.__getitem__))
+    return list(found)
+
+
+class Picture:
+    """Draws the page of what is finished while the runs go on, in a process beside them."""
+
+    def __init__(self, grid: Grid, records: Records, out: Path):
+        self.grid, self.records, self.out = grid, records, out
+        self.began = self.drawn = time.monotonic()
+        self.last, self.process = 0, None
+
+    def watch(self, counts: dict[str, int]) -> None:
+        """Draws again where something new is finished and the last picture is some seconds old."""
+        from mtalign.notebook import kernels  # imported while the workers import
+        from mtalign.report.so_far import EVERY, silently
+
+        now, done = time.monotonic(), sum(counts.values())
+        busy = self.process is not None and self.process.is_alive()
+        if busy or done == self.last or now - self.drawn < EVERY:
+            return
+        self.drawn, self.last = now, done
+        seconds, computed = now - self.began, counts["trained"] + counts["failed"]
+        left = seconds / computed * (len(self.grid.runs) - done) if computed else None
+        arguments = (self.grid, self.records, self.out, done, seconds, left)
+        self.process = kernels.context().Process(target=silently, args=arguments, daemon=True)
+        with unheard():
+            self.process.start()
+
+    def end(self) -> None:
+        """No page is written after this."""
+        if self.process is not None:
+            self.process.join(timeout=3)
+            self.process.kill()
+            self.process.join()
 
 
 def run_study(path: str | Path, out: Path | None, workers: int, executor: str = "local") -> int:
@@ -23,8 +75,6 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
             check_machine(grid.runs, grid.resources, workers)
         except ResourcesError as error:
             raise ConfigError(f"{path}: resources: {error}") from None
-    from mtalign.notebook.execution import execute_notebooks
-    from mtalign.report.site import make_report
     from mtalign.runs.pool import complete
 
     out = out or Path("reports") / grid.name
@@ -41,7 +91,16 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
             write_whole(kept, Path(path).read_bytes())
         for older in set(out.glob("*.grid.yaml")) - {kept}:
             older.unlink()
-        counts = complete(grid.in_order, records, workers, True, grid.resources, executor, out)
+        picture = Picture(grid, records, out)
+        try:
+            counts = complete(in_order(grid), records, workers, True, grid.resources, executor, out, picture.watch)
+        finally:
+            picture.end()
+        from mtalign.notebook.execution import (
+            execute_notebooks,  # not before: what is wrong with a record is said at once
+        )
+        from mtalign.report.site import make_report
+
         print(f"runs: {counts['trained']} computed now, {counts['found']} found finished, {counts['failed']} failed")
         broken = execute_notebooks(pages(grid), records.evidence(grid.runs), out, workers)
         index = make_report(out, seconds=time.monotonic() - began)

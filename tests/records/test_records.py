@@ -51,6 +51,26 @@ def test_a_damaged_record_is_refused_by_name(store, damage):
         store.read(RUN)
 
 
+@pytest.mark.parametrize("key", ["seconds", "checksum"])
+def test_a_key_that_the_digest_leaves_out_cannot_move_inside(store, key):
+    path = store.path(RUN)
+    record = json.loads(path.read_text())
+    record["after"][key] = record[key]
+    for moved in (record, {name: value for name, value in record.items() if name != "seconds"}):
+        path.write_text(json.dumps(moved, separators=(",", ":"), sort_keys=True))
+        with pytest.raises(ConfigError, match="checksum"):
+            store.read(RUN)
+
+
+def test_a_record_is_whole_however_it_is_laid_out_and_whatever_stands_inside(store):
+    store.write(
+        RUN, {"status": "finished", "after": EVALUATION | {"seconds": 2.0, "said": '"checksum":'}, "seconds": 1.0}
+    )
+    laid_out = json.dumps(store.read(RUN), indent=2)
+    store.path(RUN).write_text(laid_out)
+    assert store.finished(RUN) and store.read(RUN)["after"]["seconds"] == 2.0
+
+
 def test_a_record_under_another_runs_name_is_refused(store):
     other = Run("micro-a", "logic", seed=1)
     os.rename(store.path(RUN), store.path(other))

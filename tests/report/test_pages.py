@@ -15,7 +15,7 @@ import pytest
 from mtalign.config.run import Run
 from mtalign.notebook.pages import open_grid
 from mtalign.records.store import Records
-from mtalign.report import html
+from mtalign.report import html, run_pages
 from mtalign.report.html import clean, stamp, without_headings
 from mtalign.report.site import make_report
 from mtalign.runs.provenance import provenance
@@ -216,6 +216,24 @@ def test_the_table_of_runs_sorts_and_filters_and_downloads(site, browser):
     with open(site / "runs.csv", newline="") as file:
         found = list(csv.DictReader(file))
     assert len(found) == 10 and {row["run_id"] for row in found} == {p.stem for p in (site / "records").iterdir()}
+
+
+def test_a_table_of_many_runs_shows_some_of_them_at_once(site, browser, tmp_path, monkeypatch):
+    many = shutil.copytree(site, tmp_path / "many")
+    monkeypatch.setattr(run_pages, "SHOWN", 4)
+    make_report(many)
+    page = browser.new_page()
+    page.goto((many / "runs.html").as_uri())
+    rows, count = page.locator("tbody tr:visible"), page.locator("#count")
+    assert rows.count() == 4 and count.inner_text() == "10 of 10, 1 to 4 shown"
+    first = rows.all_inner_texts()
+    for _ in range(3):  # there are three pages: the last click does nothing
+        page.get_by_role("button", name="later").click()
+    assert rows.count() == 2 and count.inner_text() == "10 of 10, 9 to 10 shown"
+    assert not set(first) & set(rows.all_inner_texts())
+    page.fill("#filter", "logic standard")
+    assert rows.count() == 2 and count.inner_text() == "2 of 10" and not page.locator("#pager").is_visible()
+    page.close()
 
 
 def test_a_run_has_its_curve_and_ten_completions(site, browser):
