@@ -98,13 +98,15 @@ class ArmTrainer(GRPOTrainer):
     def _over_trees(self, model, ids, mask, logits_to_keep: int):
         """`log_probabilities`; without a gradient for prompts none of whose rows has one."""
         model, learned = self.accelerator.unwrap_model(model), self.learned
+        if learned is not None:  # rows -> all rows of their prompts
+            before = ids.shape[1] - logits_to_keep
+            _, prompt = torch.unique(ids[:, :before], dim=0, return_inverse=True)
+            of_prompt = torch.zeros(len(ids), dtype=torch.bool).index_fill_(0, prompt[learned], True)
+            of_prompt[prompt[0]] |= not learned.any()  # a loss has a gradient, of zeros
+            learned = of_prompt[prompt]
         if learned is None or learned.all() or not torch.is_grad_enabled():
             return log_probabilities(model, ids, mask, logits_to_keep, self.temperature)
-        before = ids.shape[1] - logits_to_keep
-        _, prompt = torch.unique(ids[:, :before], dim=0, return_inverse=True)
-        of_prompt = torch.zeros(len(ids), dtype=torch.bool).index_fill_(0, prompt[learned], True)
-        of_prompt[prompt[0]] |= not learned.any()  # a loss has a gradient, of zeros
-        learned, parts = of_prompt[prompt], []
+        parts = []
         for rows, with_gradient in ((learned, True), (~learned, False)):
             with torch.set_grad_enabled(with_gradient):
                 part = log_probabilities(model, ids[rows], mask[rows], logits_to_keep, self.temperature)

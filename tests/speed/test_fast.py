@@ -230,9 +230,11 @@ def test_an_untrained_model_of_a_fast_grid_says_so_and_gives_the_same(tmp_path):
     assert quick["after"] == exact["after"] and quick["train"] == exact["train"]
 
 
+@pytest.mark.parametrize("objective", ["grpo", "nsr"])  # nsr: rows without a gradient in every prompt
 @pytest.mark.parametrize("left_out", ["gradients of 0", "log-probabilities of samples"])
-def test_what_a_fast_update_leaves_out_changes_nothing(tmp_path, monkeypatch, left_out):
-    records, run = Records(tmp_path), Run(**SMALL | {"learning_rate": 1e-3, "max_steps": 6}, fast=True)
+def test_what_a_fast_update_leaves_out_changes_nothing(tmp_path, monkeypatch, left_out, objective):
+    changed = {"learning_rate": 1e-3, "max_steps": 6, "objective": objective}
+    records, run = Records(tmp_path), Run(**SMALL | changed, fast=True)
     records.write(run.base, execute(run.base, records))
     quick = execute(run, records)
     if left_out == "gradients of 0":
