@@ -1,8 +1,11 @@
 """On an accelerator: `pytest -m gpu`. Elsewhere these tests skip; what they call runs on a CPU too, as other tests show."""
 
 import dataclasses
+import importlib
 import math
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,7 +24,9 @@ from mtalign.study.cost import GIB, Device, memory
 from mtalign.tasks.registry import load_task
 from mtalign.training.dataset import training_rows
 from mtalign.training.train import train
-from tests.benchmarks import gpu
+
+sys.path.append(str(Path(__file__).parents[1]))  # for `tests`, after what is installed
+gpu = importlib.import_module("tests.benchmarks.gpu")
 
 SMOLLM2 = Run(
     "smollm2-135m-instruct", "ordering", max_steps=4, learning_rate=1e-6, generation_batch_size=32, num_generations=8,
