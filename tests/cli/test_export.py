@@ -96,4 +96,6 @@ def test_what_is_opened_is_a_page_a_notebook_or_a_folder_of_them(tmp_path):
 
 def test_open_says_what_it_would_open():
     said = CliRunner().invoke(cli, ["open", "08_dose_response", "--print"]).output
-    assert said.startswith("JupyterLab: ") and said.rstrip().endswith("08_dose_response.ipynb")
+    assert said.startswith("JupyterLab: ") and said.split(" (of the package")[0].rstrip().endswith(
+        "08_dose_response.ipynb"
+    )
