@@ -22,10 +22,11 @@ RECIPE = 1  # raised when the code changes what a run computes, so that older re
 
 EVALUATED = (  # fields on which the evaluation of an untrained model depends
     "model", "task", "temperature", "train_prompts", "max_completion_length", "style", "eval_prompts", "num_samples", "bf16", "shots",
+    "cpu_bf16",
 )  # fmt: skip
 LATER = {  # fields that records hold only where they are not the default: older records keep their checksum
     "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta2", "delta", "loss_type", "bf16", "lora_rank", "rollouts",
-    "style", "fast", "shots", "ranking",
+    "style", "fast", "shots", "ranking", "cpu_bf16",
 }  # fmt: skip
 
 
@@ -80,6 +81,7 @@ class Run:
     shots: int = SHOTS  # questions with answers before a question in the style `direct`
     ranking: str = "own"  # whose history ranks the prompts of a subset: see `config.ranking`
     fast: bool = False  # up to rounding the same: updates over prefix trees, layers of any width by oneDNN
+    cpu_bf16: bool = False  # of a fast run: products in bfloat16 on a CPU that has them, see `speed.cpu.use_bfloat16`
 
     @property
     def settings(self) -> dict[str, object]:
@@ -277,6 +279,8 @@ def _contradiction(run: Run) -> str | None:
         return f"k: one_shot has k = 1, got {run.k}; use k_shot"
     if is_warm_up(run.model) and parse(run.model).task == run.task and run.train_prompts > KEPT_FOR_RUNS:
         return f"train_prompts: {run.train_prompts} would take in questions of the warm-up, which has those after the first {KEPT_FOR_RUNS}"
+    if run.cpu_bf16 and not run.fast and run.max_steps:
+        return "cpu_bf16: works with fast: true alone"
     if run.fast and run.lora_rank:
         return f"fast: works without LoRA, got lora_rank {run.lora_rank}"
     if run.reward.startswith("entropy") and run.objective != "grpo":

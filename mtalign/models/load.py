@@ -67,11 +67,12 @@ def is_shipped(name: str) -> bool:
     return folder.parent == paths.CHECKPOINTS and (folder / "config.json").is_file()
 
 
-def load_model(name: str, exact: bool = True):
+def load_model(name: str, exact: bool = True, bf16: bool = False):
     """The model in float32, in evaluation mode, and its tokenizer, padded on the left. Runs no remote code.
 
     Args:
         exact: whether it computes what transformers does to the last bit; else, on a CPU, up to rounding and faster.
+        bf16: whether one that is not exact multiplies in bfloat16, on a CPU that does.
 
     Raises:
         KeyError: there is no such model.
@@ -92,10 +93,10 @@ def load_model(name: str, exact: bool = True):
         if folder is None:
             folder, options = packaged.hub_arguments(name)
             try:
-                return _load(folder, options, exact)
+                return _load(folder, options, exact, bf16)
             except (OSError, ValueError) as error:
                 raise packaged.hub_error(name, error) from None
-    return _load(folder, options, exact)
+    return _load(folder, options, exact, bf16)
 
 
 def _own_model(name: str):
@@ -129,12 +130,12 @@ def warmed(name: str, progress=None) -> Path:
     return warm_up.make(wanted, *load_model(wanted.model), progress)
 
 
-def _load(folder: str | Path, options: dict, exact: bool):
+def _load(folder: str | Path, options: dict, exact: bool, bf16: bool):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    from mtalign.speed.cpu import quicken
+    from mtalign.speed.cpu import quicken, use_bfloat16
 
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", **options)
@@ -144,6 +145,8 @@ def _load(folder: str | Path, options: dict, exact: bool):
     if "WORLD_SIZE" not in os.environ:  # of several processes each has a GPU of its own, which trl finds
         model = model.to("cuda" if torch.cuda.is_available() else "cpu")
         quicken(model, exact)
+        if bf16 and not exact:
+            use_bfloat16(model)
     return model.eval(), tokenizer
 
 

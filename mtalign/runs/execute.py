@@ -71,7 +71,7 @@ def _untrained(run: Run, fast: bool) -> dict:
     """What the model can do before RL, on training prompts too: some rewards are made from that."""
     from mtalign.models.load import load_model
 
-    model, tokenizer = load_model(run.model, exact=not fast)
+    model, tokenizer = load_model(run.model, exact=not fast, bf16=run.cpu_bf16)
     task = load_task(run.task)
     train = {"num_samples": run.num_samples, "correct": [], "answers": []}
     if task.train:
@@ -90,7 +90,7 @@ def _trained(run: Run, records: Records, progress, resources: Resources, shared:
 
     launched = resources.launched
     if not launched:  # first: what a wrong model says comes before what a missing record says
-        model, tokenizer = load_model(run.model, exact=not run.fast)
+        model, tokenizer = load_model(run.model, exact=not run.fast, bf16=run.cpu_bf16)
     task = load_task(run.task)
     base, *history = [_finished(records, needed) for needed in run.needs]
     record = {"before": {key: value for key, value in base["after"].items() if key not in (*VOTES, "samples")}}

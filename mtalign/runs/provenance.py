@@ -35,6 +35,10 @@ def provenance(run: Run | None = None) -> dict:
     origin = {"versions": versions, "device": device}
     if run is None:
         return origin
+    if run.cpu_bf16 and not torch.cuda.is_available():
+        from mtalign.speed.cpu import has_bfloat16
+
+        origin["device"] += ", products in bfloat16" if has_bfloat16() else ""
     micro = is_micro(run.model) and not any(
         getattr(run, name) != Run.__dataclass_fields__[name].default for name in LATER - {"fast"}
     )

@@ -61,6 +61,7 @@ class _Sampling:
     """
 
     share_beginnings = False  # whether what all prompts begin with is read once: the same up to rounding
+    one_number = False  # whether a row draws one random number for its next token: the distribution is the same
     logs = None  # (B, new) log-probabilities of the tokens that were sampled last
 
     def _sample(self, input_ids, logits_processor, stopping_criteria, generation_config, **kwargs):
@@ -88,7 +89,7 @@ class _Sampling:
         rotary = self._rotary(logits, torch.arange(stopping_criteria.max_length, device=ids.device)[None])
         unfinished = torch.ones(len(ids), dtype=torch.long, device=ids.device)
         rows, logs = torch.arange(len(ids), device=ids.device), []
-        choose = _chooser(logits_processor, generation_config.do_sample)
+        choose = _chooser(logits_processor, generation_config.do_sample, self.one_number)
         padding = generation_config._pad_token_tensor
         padding = 0 if padding is None else int(padding)
         while True:
@@ -165,14 +166,21 @@ def _beginning(prompts, seen) -> int:
     return int((first == first[0]).all(dim=0).long().cumprod(dim=0).sum())
 
 
-def _chooser(processors, do_sample: bool):
+def _chooser(processors, do_sample: bool, one_number: bool):
     """A function (ids (B, T), logits of nodes (N, V), rows (R,), their nodes (R,)) -> tokens and log-probabilities (R,).
 
     Rows are those that are not finished. A processor with a method `of_nodes` chooses itself; random numbers are drawn
-    for all B rows in any case, as transformers does.
+    for all B rows in any case: one for each token of the vocabulary, as transformers does, or `one_number`.
     """
     if len(processors) == 1 and hasattr(processors[0], "of_nodes"):
         return processors[0].of_nodes
+    if do_sample and one_number and not len(processors):
+
+        def draw(ids, logits, rows, node):
+            numbers = torch.rand(len(ids), 1, dtype=torch.float64, device=ids.device)
+            return by_blocks(logits, node, numbers[rows])
+
+        return draw
 
     def choose(ids, logits, rows, node):
         if len(processors):  # one can depend on the tokens of its row
@@ -186,6 +194,39 @@ def _chooser(processors, do_sample: bool):
         return tokens, shares[node, tokens].log()
 
     return choose
+
+
+BLOCK = 256  # tokens of the vocabulary that are drawn from together
+
+
+def by_blocks(logits, node, numbers, temperature: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draws a token for each row: a block of `BLOCK` tokens by its share, then one within it; one pass over the vocabulary.
+
+    Args:
+        logits: (N, V), overwritten.
+        node: (R,) whose logits a row draws from.
+        numbers: (R, 1) in [0, 1).
+
+    Returns:
+        (R,) tokens, and their log-probabilities in nats.
+
+    >>> token, log = by_blocks(torch.tensor([[0.0, 0.0]]), torch.tensor([0, 0]), torch.tensor([[0.4], [0.6]]).double())
+    >>> token.tolist(), log.exp().tolist()
+    ([0, 1], [0.5, 0.5])
+    """
+    vocabulary = logits.shape[1]
+    weights = logits.sub_(logits.amax(dim=-1, keepdim=True)).div_(temperature).exp_()
+    blocks = torch.nn.functional.pad(weights, (0, -vocabulary % BLOCK)).view(len(logits), -1, BLOCK)
+    sums = blocks.sum(dim=-1)
+    below = sums.cumsum(dim=-1, dtype=torch.float64)[node]  # (R, V / BLOCK)
+    total = below[:, -1:]
+    drawn = numbers * total
+    block = torch.searchsorted(below, drawn, right=True).clamp(max=below.shape[1] - 1)  # (R, 1)
+    drawn -= below.gather(1, block) - sums[node].double().gather(1, block)
+    within = blocks[node, block[:, 0]].cumsum(dim=-1, dtype=torch.float64)
+    token = torch.searchsorted(within, drawn, right=True).clamp(max=BLOCK - 1) + block * BLOCK
+    token = token.clamp(max=vocabulary - 1)[:, 0]
+    return token, (weights[node, token] / total[:, 0]).log().to(logits.dtype)
 
 
 class QuickQwen2(_Sampling, Qwen2ForCausalLM):

@@ -16,8 +16,8 @@ from mtalign.models.load import load_model
 from mtalign.records.store import Records
 from mtalign.runs.execute import attempt, execute
 from mtalign.speed import cpu as fast
-from mtalign.speed.cpu import OneDNNLinear, agrees, available, quicken
-from mtalign.speed.decoding import QuickQwen2, _Sampling
+from mtalign.speed.cpu import OneDNNLinear, agrees, available, has_bfloat16, packed, quicken, use_bfloat16
+from mtalign.speed.decoding import QuickQwen2, _Sampling, by_blocks
 from mtalign.speed.prefix_tree import log_probabilities
 from mtalign.tasks.registry import load_task
 from mtalign.training import trainer
@@ -203,6 +203,60 @@ def test_what_all_prompts_begin_with_is_read_once(loaded):
     apart, quick = sampled(model, ids, do_sample=False), copy.deepcopy(model)
     quick.share_beginnings = True
     assert torch.equal(apart, sampled(quick, ids, do_sample=False))
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no products in bfloat16")
+def test_products_in_bfloat16_have_the_gradients_of_float32_up_to_its_rounding_and_logits_stay_as_they_are(loaded, rows):
+    ids, mask, length = rows
+    wide = tiny("llama", hidden_size=256)
+    narrow = copy.deepcopy(wide)
+    for model in (wide, narrow):
+        quicken(model, exact=False)
+    use_bfloat16(narrow)
+    assert narrow.model.layers[0].mlp.up_proj.narrow and not narrow.lm_head.narrow
+    found = []
+    for model in (wide, narrow):
+        value, _ = log_probabilities(model, ids, mask, length, temperature=1.0)
+        value.sum().backward()
+        with torch.no_grad(), packed(model):
+            logits = model(ids[:, :4]).logits
+        found.append([value, logits, *(p.grad for p in model.parameters())])
+    for one, other in zip(*found, strict=True):
+        assert other.dtype == torch.float32
+        assert 0 < (one - other).norm() <= 0.03 * one.norm()
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no products in bfloat16")
+def test_products_in_bfloat16_are_those_of_the_weights_after_a_fused_update():
+    layer = torch.nn.Linear(64, 64)
+    layer.__class__, layer.narrow = OneDNNLinear, True
+    x, optimizer = torch.randn(99, 64), torch.optim.AdamW(layer.parameters(), lr=0.5, fused=True)
+    layer(x).sum().backward()
+    optimizer.step()
+    exact = torch.nn.functional.linear(x, layer.weight, layer.bias)
+    assert (layer(x) - exact).norm() <= 0.02 * exact.norm()
+
+
+def test_one_random_number_for_a_token_draws_it_with_its_probability_and_gives_that():
+    logits = torch.tensor([[1.0, 0.0, 2.0, -1.0]]).repeat(1, 150)  # 600 tokens: three blocks, the last not full
+    shares = logits[0].softmax(dim=0)
+    numbers = torch.linspace(0, 1, 60_001, dtype=torch.float64)[:-1, None]
+    tokens, logs = by_blocks(logits, torch.zeros(60_000, dtype=torch.long), numbers)
+    assert torch.bincount(tokens, minlength=600) / 60_000 == pytest.approx(shares, abs=4e-5)
+    assert logs == pytest.approx(shares.log()[tokens], abs=1e-5)
+
+
+def test_runs_with_products_in_bfloat16_say_so_and_have_a_base_of_their_own(tmp_path):
+    records, changed = Records(tmp_path), SMALL
+    run = Run(**changed, fast=True, cpu_bf16=True)
+    assert run.base != Run(**changed).base and run.run_id != Run(**changed, fast=True).run_id
+    records.write(run.base, execute(run.base, records, fast=True))
+    records.write(Run(**changed).base, execute(Run(**changed).base, records))
+    narrow, plain = execute(run, records), execute(Run(**changed, fast=True), records)
+    assert ("bfloat16" in narrow["device"]) == has_bfloat16() and "bfloat16" not in plain["device"]
+    assert narrow["before"]["correct"] == records.read(run.base)["after"]["correct"]
+    with pytest.raises(ConfigError, match="cpu_bf16: works with fast: true alone"):
+        make_run("test", {**SMALL, "cpu_bf16": True})
 
 
 def test_tokens_without_a_place_count_nothing(loaded, rows):
