@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -19,15 +18,7 @@ def in_words(flip: pd.Series, recovers: str = "recovers half ") -> str:
     >>> in_words(pd.Series({"flip": 0.2, "low": 0.1, "high": 0.3}))
     'recovers half from an alignment of 0.20 [0.10, 0.30] on'
     """
-    words = {
-        "from": f"from an alignment of {flip['flip']:.2f} [{flip['low']:.2f}, {flip['high']:.2f}] on",
-        "nearly": f"at nearly every alignment, {SURELY} from {flip['high']:.2f} on",
-        "hardly": f"at no alignment, {SURELY} up to {flip['low']:.2f}",
-        "everywhere": "at every alignment",
-        "nowhere": "at no alignment",
-        "open": "from an alignment that is not settled",
-    }
-    return recovers + words[kind_of(flip)]
+    return recovers + (_where(flip["flip"], flip["low"], flip["high"]) or "from an alignment that is not settled")
 
 
 def taking_off(row: Any) -> str:
@@ -41,31 +32,34 @@ def taking_off(row: Any) -> str:
     """
     if row.x50 != row.x50:
         return "no checkpoint could be tested"
-    kind = kind_of(SimpleNamespace(flip=row.x50, low=row.low, high=row.high))
-    words = {
-        "from": f"from an alignment of {row.x50:.2f} [{row.low:.2f}, {row.high:.2f}] on",
-        "nearly": f"at nearly every alignment, {SURELY} from {row.high:.2f} on",
-        "hardly": f"at no alignment that was measured, {SURELY} up to {row.low:.2f}",
-        "everywhere": "at every alignment that was measured",
-        "nowhere": "at no alignment that was measured",
-    }
-    if kind == "open":
-        return "it is not settled from which alignment on half of the majority votes take off"
-    return f"half of the majority votes take off {words[kind]}"
+    if where := _where(row.x50, row.low, row.high, " that was measured"):
+        return f"half of the majority votes take off {where}"
+    return "it is not settled from which alignment on half of the majority votes take off"
 
 
-def kind_of(row: Any) -> str:
-    """What the interval of a flip says: `from` an alignment on, `everywhere`, `nearly` so, `nowhere`, `hardly` anywhere, or
-    `open`.
+def _where(value: float, low: float, high: float, measured: str = "") -> str:
+    """At which alignments; nothing where the interval leaves that open."""
+    return {
+        "from": f"from an alignment of {value:.2f} [{low:.2f}, {high:.2f}] on",
+        "nearly": f"at nearly every alignment, {SURELY} from {high:.2f} on",
+        "hardly": f"at no alignment{measured}, {SURELY} up to {low:.2f}",
+        "everywhere": f"at every alignment{measured}",
+        "nowhere": f"at no alignment{measured}",
+        "open": "",
+    }[kind_of(value, low, high)]
 
-    >>> from types import SimpleNamespace
-    >>> kind_of(SimpleNamespace(flip=0.2, low=0.1, high=0.3)), kind_of(SimpleNamespace(flip=9e999, low=9e999, high=9e999))
-    ('from', 'nowhere')
+
+def kind_of(value: float, low: float, high: float) -> str:
+    """What a threshold and its interval say: `from` an alignment on, `everywhere`, `nearly` so, `nowhere`, `hardly` anywhere,
+    or `open`.
+
+    >>> kind_of(0.2, 0.1, 0.3), kind_of(INFINITY, INFINITY, INFINITY), kind_of(INFINITY, 0.4, INFINITY)
+    ('from', 'nowhere', 'hardly')
     """
-    if row.low == row.high:
-        return "everywhere" if row.low == -INFINITY else "nowhere" if row.low == INFINITY else "from"
-    if row.low > -INFINITY and row.high < INFINITY:
+    if low == high:
+        return "everywhere" if low == -INFINITY else "nowhere" if low == INFINITY else "from"
+    if low > -INFINITY and high < INFINITY:
         return "from"
-    if row.flip == -INFINITY and row.high < INFINITY:
+    if value == -INFINITY and high < INFINITY:
         return "nearly"
-    return "hardly" if row.flip == INFINITY and row.low > -INFINITY else "open"
+    return "hardly" if value == INFINITY and low > -INFINITY else "open"

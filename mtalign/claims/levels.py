@@ -107,7 +107,7 @@ def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict]) -> dic
         "task": run.task,
         "dose": recipe.dose,
         "pretraining": recipe.seed,
-        **measures(base),
+        **{name: float(value[0]) for name, value in measures(base).items()},
     }
     cell["working"] = base["after"]["thinking"]
     cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN, "shares": shares.tolist()}

@@ -109,7 +109,7 @@ def flips(table: pd.DataFrame) -> Markdown:
     """Where each claim flips, from the table of `dose_response.flips`: by mean shares, and by the runs that take off."""
     lines = []
     for _, row in table.iterrows():
-        kind = kind_of(row)
+        kind = kind_of(row.flip, row.low, row.high)
         best = f" (at most {row['best']:.2f} of it)" if kind in ("nowhere", "hardly") else ""
         line = f"- **{label(row['arm'])}** {in_words(row)}{best}, over {row['pairs']} pairs"
         if row["runs"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from mtalign.config.grid import Block, Grid, kept_grid, load_grid
 from mtalign.config.hub import listed
 from mtalign.config.run import file_name
 from mtalign.models.load import check_names
+from mtalign.notebook.cells import cells
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def notebook_parameters(source: Path) -> dict:
     leaves out `task = "rg:gcd?size=60"` for its second `=` and cuts text at a `#`, and importing it takes seconds, which
     `mtalign plan` would have to wait.
     """
-    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
-    tagged = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
+    tagged = [c for c in cells(source) if "parameters" in c["metadata"].get("tags", [])]
     found = {}
     for statement in ast.parse("".join(tagged[0]["source"])).body if tagged else []:
         if isinstance(statement, ast.AnnAssign) and statement.value is not None:  # with its type, as papermill shows it

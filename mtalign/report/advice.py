@@ -50,7 +50,7 @@ def advice(tables: list[dict], flips: pd.DataFrame, runs: list[dict]) -> Advice 
         ]
         own = [r for r in these if (r.model, r.task) in inside]
         lines.append((label(flip.arm), _line(flip, own)))
-        if kind_of(flip) != "from":
+        if kind_of(flip.flip, flip.low, flip.high) != "from":
             continue
         wrong = [r for r in these if (r.model, r.task) not in inside and stands(r) and _surprises(flip, r)]
         exceptions += [_exception(flip, r, tables) for r in wrong]
@@ -59,7 +59,7 @@ def advice(tables: list[dict], flips: pd.DataFrame, runs: list[dict]) -> Advice 
 
 
 def _line(flip: Any, rows: list) -> str:
-    kind = kind_of(flip)
+    kind = kind_of(flip.flip, flip.low, flip.high)
     so_far = _counted(rows)
     if kind == "from":
         above = _counted([r for r in rows if r.alignment > flip.high])

@@ -65,9 +65,10 @@ def panel(shares: pd.DataFrame, flips: pd.DataFrame, arm: str) -> Panel:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - left) / (right - left), 1)
 
     band, line = None, None
-    if kind_of(flip) in ("from", "nearly", "open") and (np.isfinite(flip["low"]) or np.isfinite(flip["high"])):
-        band = across(max(flip["low"], left)), across(min(flip["high"], right))
-        line = across(flip["flip"]) if np.isfinite(flip["flip"]) else None
+    value, low, high = flip["flip"], flip["low"], flip["high"]
+    if kind_of(value, low, high) in ("from", "nearly", "open") and (np.isfinite(low) or np.isfinite(high)):
+        band = across(max(low, left)), across(min(high, right))
+        line = across(value) if np.isfinite(value) else None
     points = []
     for row in rows.sort_values(MEASURE).to_dict("records"):
         found, task = row["recovered"], tasks.index(row["task"])

@@ -96,7 +96,7 @@ def flip_sentences(flips: pd.DataFrame) -> list:
     """From which alignment on each arm recovers half of standard RL's gain."""
     kinds: dict[str, list] = {"from": [], "everywhere": [], "nearly": [], "nowhere": [], "hardly": [], "open": []}
     for row in flips[flips["arm"].isin([claim.arm for claim in CLAIMS.values()])].itertuples():
-        kinds[kind_of(row)].append(row)
+        kinds[kind_of(row.flip, row.low, row.high)].append(row)
     said: list[list[tuple[str, bool]]] = []
     for row in kinds["from"]:
         at = f"{row.flip:.2f} [{row.low:.2f}, {row.high:.2f}]"

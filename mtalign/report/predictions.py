@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 from mtalign.claims.predictions import KIND, OUTCOMES, judge_paired
 from mtalign.claims.verdicts import CLAIMS
+from mtalign.notebook.cells import cells
 from mtalign.notebook.pages import Page
 from mtalign.notebook.palette import label
 from mtalign.report.findings import each_once
@@ -19,12 +19,8 @@ FIELDS = ("statement", "rule", "outcome", "because", "where", "source")
 
 def judged_in(executed: Path) -> list[dict]:
     """The predictions that an executed notebook judged: `claims.predictions.Judged` as dicts."""
-    try:
-        cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return []
     found = []
-    for output in (output for cell in cells for output in cell.get("outputs", [])):
+    for output in (output for cell in cells(executed) for output in cell.get("outputs", [])):
         given = output.get("metadata", {}).get(KIND)
         these = given if isinstance(given, list) else [given]
         known = [each for each in these if isinstance(each, dict) and each.get("outcome") in OUTCOMES]

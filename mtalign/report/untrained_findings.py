@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from nbconvert.filters import markdown2html
 from mtalign.claims.predictions import counted
 from mtalign.claims.verdicts import STRONG
 from mtalign.config.grid import Grid
+from mtalign.notebook.cells import cells
 from mtalign.notebook.pages import Page, notebook_parameters
 from mtalign.report.findings import Findings, measured_on
 from mtalign.report.html import clean, without_headings
@@ -85,8 +85,4 @@ def limits(pages: Iterable[Page], out: Path) -> Markup:
 
 def markdown(notebook: Path) -> list[str]:
     """The markdown cells of a notebook; of a file that is none, nothing."""
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return []
-    return ["".join(cell["source"]) for cell in cells if cell.get("cell_type") == "markdown"]
+    return ["".join(cell["source"]) for cell in cells(notebook, "markdown")]

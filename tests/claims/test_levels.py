@@ -173,3 +173,5 @@ def test_cells_pair_runs_with_standard_rl_of_their_own_setting(tmp_path):
     assert (table.loc["agree=0.3", "taken"], table.loc["agree=0.3", "runs"]) == (1, 2)
     assert table.loc["agree=0.3", "testable"] and not table.loc["agree=0.3, lr=0.0001", "testable"]
     assert level(Run(**given)) == "agree=0.3"
+    found = crossings(cells(runs_in(store), store), reference="agree=0.3").set_index("level")
+    assert found["runs"].to_dict() == {"agree=0.3": 2, "agree=0.3, lr=0.0001": 0}

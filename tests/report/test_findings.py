@@ -83,7 +83,7 @@ def test_flips_become_one_sentence_for_each_kind_and_none_says_inf():
     (0.2, -INF, INF, "open"), (INF, 0.3, INF, "hardly"), (0.2, -INF, 0.3, "open"),
 ])  # fmt: skip
 def test_an_interval_that_is_open_to_one_side_is_called_so(flip, low, high, kind):
-    assert kind_of(SimpleNamespace(flip=flip, low=low, high=high)) == kind
+    assert kind_of(flip, low, high) == kind
 
 
 def test_a_verdict_that_holm_does_not_confirm_is_paler_and_counts_as_undecided():
