@@ -143,66 +143,6 @@ def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "cen
     return frame
 
 
-def spreads(table: pd.DataFrame) -> dict[str, float]:
-    """Standard deviations of the recovered share between base checkpoints of one dose, and between RL seeds of one checkpoint.
-
-    By analysis of variance within level and dose, pooled over doses; the first is 0 where its estimate is negative.
-
-    >>> cell = {"level": "a", "dose": 0.1}
-    >>> found = spreads(pd.DataFrame([cell | {"shares": [0.0, 0.2]}, cell | {"shares": [1.0, 1.2]}]))
-    >>> round(found["checkpoints"], 2), round(found["seeds"], 2)
-    (0.7, 0.14)
-    """
-    within, between = [], []
-    for _, these in table.groupby(["level", "dose"]):
-        shares = [np.array(s) for s in these["shares"] if len(s) > 1]
-        if len(shares) < 2:
-            continue
-        noise = float(np.mean([s.var(ddof=1) for s in shares]))
-        within.append(noise)
-        between.append(np.var([s.mean() for s in shares], ddof=1) - noise / np.mean([len(s) for s in shares]))
-    if not within:
-        return {"checkpoints": float("nan"), "seeds": float("nan")}
-    return {"checkpoints": max(float(np.mean(between)), 0.0) ** 0.5, "seeds": float(np.mean(within)) ** 0.5}
-
-
-def hits(table: pd.DataFrame, measures: Iterable[str] = ("pass@1", MEASURE, "maj@16")) -> pd.DataFrame:
-    """How many runs of each level a predictor tells right, take-off or not.
-
-    The theory predicts without a fit. A measure predicts by the threshold that tells most runs of all *other* levels right,
-    or of the level's other pretraining seeds where there is no other level.
-
-    Returns:
-        Columns level, runs, and one for each predictor: the share of runs told right.
-    """
-    table = table[table["testable"] & table["theory"].notna()]
-    rows = []
-    for level, these in table.groupby("level", sort=False):
-        right = {"theory": _right(these, these["theory"] > take_off.HALF)}
-        for measure in measures:
-            others = table[table["level"] != level]
-            if not others.empty:
-                right[measure] = _right(these, these[measure] > _threshold(others, measure))
-                continue
-            right[measure] = 0
-            for seed in these["pretraining"].unique():
-                own, rest = these[these["pretraining"] == seed], these[these["pretraining"] != seed]
-                right[measure] += _right(own, own[measure] > _threshold(rest, measure)) if len(rest) else np.nan
-        runs = int(these["runs"].sum())
-        rows.append({"level": level, "runs": runs} | {name: number / runs for name, number in right.items()})
-    return pd.DataFrame(rows)
-
-
-def _right(cells: pd.DataFrame, predicted: pd.Series) -> int:
-    return int(np.where(predicted, cells["taken"], cells["runs"] - cells["taken"]).sum())
-
-
-def _threshold(cells: pd.DataFrame, measure: str) -> float:
-    values = np.sort(cells[measure].unique())
-    between = [-np.inf, *(values[:-1] + values[1:]) / 2, np.inf]
-    return max(between, key=lambda threshold: _right(cells, cells[measure] > threshold))
-
-
 def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:
     """How many runs with that reward each level has; under "drift" and "one" those of `drift` and `one_example`.
 

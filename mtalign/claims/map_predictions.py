@@ -21,7 +21,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mtalign.claims.levels import crossings, hits, planned, spreads
+from mtalign.claims.between_levels import hits, spreads
+from mtalign.claims.levels import crossings, planned
 from mtalign.config import paths
 from mtalign.config.grid import load_grid
 

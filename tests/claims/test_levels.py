@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtalign.claims.levels import MEASURE, cells, crossings, hits, level, planned, runs_in, spreads
+from mtalign.claims.between_levels import heterogeneity, hits, spreads
+from mtalign.claims.levels import MEASURE, cells, crossings, level, planned, runs_in
 from mtalign.claims.map_predictions import PREDICTIONS, judged
 from mtalign.config.grid import load_grid
 from mtalign.config.run import Run
@@ -175,3 +176,21 @@ def test_cells_pair_runs_with_standard_rl_of_their_own_setting(tmp_path):
     assert level(Run(**given)) == "agree=0.3"
     found = crossings(cells(runs_in(store), store), reference="agree=0.3").set_index("level")
     assert found["runs"].to_dict() == {"agree=0.3": 2, "agree=0.3, lr=0.0001": 0}
+
+
+def test_one_threshold_shows_no_spread_between_levels_and_two_do():
+    rng = np.random.default_rng(0)
+    found = {}
+    for name, truth in (("one", [0.2] * 12), ("two", [0.2, 0.6] * 6)):
+        log = np.log(truth) + rng.normal(0, 0.1, 12)
+        low, high = np.exp(log - 0.196), np.exp(log + 0.196)
+        found[name] = heterogeneity(pd.DataFrame({"low": low, "x50": np.exp(log), "high": high}))
+    assert found["one"]["p"] > 0.05 and found["one"]["tau"] < 0.1
+    assert found["two"]["p"] < 1e-6 and found["two"]["I2"] > 0.9
+    assert found["two"]["tau"] == pytest.approx(np.log(3) / 2, rel=0.25)
+
+
+def test_levels_without_a_finite_threshold_are_counted_and_left_out():
+    ends = pd.DataFrame({"low": [0.1, 0.2, 0.3, -np.inf], "x50": [0.2, 0.3, np.inf, 0.1], "high": [0.3, 0.4, np.inf, 0.2]})
+    assert (heterogeneity(ends)["levels"], heterogeneity(ends)["left_out"]) == (2, 2)
+    assert np.isnan(heterogeneity(ends.iloc[2:])["Q"])

@@ -1,0 +1,101 @@
+"""Between levels of the map: how much their thresholds differ, what varies within a level, which predictor tells runs right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
+from mtalign.claims import take_off
+from mtalign.claims.levels import MEASURE
+
+
+def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
+    """Whether levels have one threshold: Cochran's Q of ln x50, and how much of the spread is not chance (I², tau).
+
+    Standard errors are those of the 95% intervals on the log scale. Levels whose interval has no end above 0, or none at
+    all, cannot be weighed and are left out, the levels that are furthest apart: so that this is a lower bound.
+    Higgins and Thompson, Statistics in Medicine 21 (2002) 1539; tau by DerSimonian and Laird (1986).
+
+    Args:
+        crossings: as `levels.crossings` gives them.
+
+    Returns:
+        `levels` (weighed), `left_out`, `Q`, `p`, `I2` (a share), `tau` (of ln x50); NaN with fewer than two levels.
+
+    >>> same = pd.DataFrame({"low": [0.1, 0.1, 0.0], "x50": [0.2, 0.2, 0.1], "high": [0.4, 0.4, 0.3]})
+    >>> {name: float(value) for name, value in heterogeneity(same).items()}
+    {'levels': 2.0, 'left_out': 1.0, 'Q': 0.0, 'p': 1.0, 'I2': 0.0, 'tau': 0.0}
+    """
+    usable = (crossings["low"] > 0) & np.isfinite(crossings[["low", "x50", "high"]].astype(float)).all(axis=1)
+    kept = np.log(crossings.loc[usable & (crossings["high"] > crossings["low"]), ["low", "x50", "high"]].astype(float))
+    found = {"levels": len(kept), "left_out": len(crossings) - len(kept)}
+    if len(kept) < 2:
+        return found | dict.fromkeys(("Q", "p", "I2", "tau"), float("nan"))
+    weights = ((kept["high"] - kept["low"]) / (2 * 1.96)) ** -2
+    q = float((weights * (kept["x50"] - np.average(kept["x50"], weights=weights)) ** 2).sum())
+    freedom = len(kept) - 1
+    spread = max(0.0, q - freedom) / (weights.sum() - (weights**2).sum() / weights.sum())
+    return found | {"Q": q, "p": float(chi2.sf(q, freedom)), "I2": max(0.0, q - freedom) / q if q else 0.0, "tau": spread**0.5}
+
+
+def spreads(table: pd.DataFrame) -> dict[str, float]:
+    """Standard deviations of the recovered share between base checkpoints of one dose, and between RL seeds of one checkpoint.
+
+    By analysis of variance within level and dose, pooled over doses; the first is 0 where its estimate is negative.
+
+    >>> cell = {"level": "a", "dose": 0.1}
+    >>> found = spreads(pd.DataFrame([cell | {"shares": [0.0, 0.2]}, cell | {"shares": [1.0, 1.2]}]))
+    >>> round(found["checkpoints"], 2), round(found["seeds"], 2)
+    (0.7, 0.14)
+    """
+    within, between = [], []
+    for _, these in table.groupby(["level", "dose"]):
+        shares = [np.array(s) for s in these["shares"] if len(s) > 1]
+        if len(shares) < 2:
+            continue
+        noise = float(np.mean([s.var(ddof=1) for s in shares]))
+        within.append(noise)
+        between.append(np.var([s.mean() for s in shares], ddof=1) - noise / np.mean([len(s) for s in shares]))
+    if not within:
+        return {"checkpoints": float("nan"), "seeds": float("nan")}
+    return {"checkpoints": max(float(np.mean(between)), 0.0) ** 0.5, "seeds": float(np.mean(within)) ** 0.5}
+
+
+def hits(table: pd.DataFrame, measures: Iterable[str] = ("pass@1", MEASURE, "maj@16")) -> pd.DataFrame:
+    """How many runs of each level a predictor tells right, take-off or not.
+
+    The theory predicts without a fit. A measure predicts by the threshold that tells most runs of all *other* levels right,
+    or of the level's other pretraining seeds where there is no other level.
+
+    Returns:
+        Columns level, runs, and one for each predictor: the share of runs told right.
+    """
+    table = table[table["testable"] & table["theory"].notna()]
+    rows = []
+    for level, these in table.groupby("level", sort=False):
+        right = {"theory": _right(these, these["theory"] > take_off.HALF)}
+        for measure in measures:
+            others = table[table["level"] != level]
+            if not others.empty:
+                right[measure] = _right(these, these[measure] > _threshold(others, measure))
+                continue
+            right[measure] = 0
+            for seed in these["pretraining"].unique():
+                own, rest = these[these["pretraining"] == seed], these[these["pretraining"] != seed]
+                right[measure] += _right(own, own[measure] > _threshold(rest, measure)) if len(rest) else np.nan
+        runs = int(these["runs"].sum())
+        rows.append({"level": level, "runs": runs} | {name: number / runs for name, number in right.items()})
+    return pd.DataFrame(rows)
+
+
+def _right(cells: pd.DataFrame, predicted: pd.Series) -> int:
+    return int(np.where(predicted, cells["taken"], cells["runs"] - cells["taken"]).sum())
+
+
+def _threshold(cells: pd.DataFrame, measure: str) -> float:
+    values = np.sort(cells[measure].unique())
+    between = [-np.inf, *(values[:-1] + values[1:]) / 2, np.inf]
+    return max(between, key=lambda threshold: _right(cells, cells[measure] > threshold))
