@@ -38,7 +38,12 @@ def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
     q = float((weights * (kept["x50"] - np.average(kept["x50"], weights=weights)) ** 2).sum())
     freedom = len(kept) - 1
     spread = max(0.0, q - freedom) / (weights.sum() - (weights**2).sum() / weights.sum())
-    return found | {"Q": q, "p": float(chi2.sf(q, freedom)), "I2": max(0.0, q - freedom) / q if q else 0.0, "tau": spread**0.5}
+    return found | {
+        "Q": q,
+        "p": float(chi2.sf(q, freedom)),
+        "I2": max(0.0, q - freedom) / q if q else 0.0,
+        "tau": spread**0.5,
+    }
 
 
 def spreads(table: pd.DataFrame) -> dict[str, float]:

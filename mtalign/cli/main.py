@@ -63,10 +63,20 @@ def cli(quiet: bool) -> None:
     "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where runs go."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@click.option(
+    "--finished-only", is_flag=True, help="Train nothing: notebooks and report of the runs that are finished."
+)
 @click.option("--rehearse", is_flag=True, help="One rollout of each arm, with tiny models, on the CPU.")
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True, help="Of training, to rehearse.")
 def study(
-    grid: Path, out: Path | None, workers: int, executor: str, dry_run: bool, rehearse: bool, processes: int
+    grid: Path,
+    out: Path | None,
+    workers: int,
+    executor: str,
+    dry_run: bool,
+    finished_only: bool,
+    rehearse: bool,
+    processes: int,
 ) -> int:
     """Complete a grid: train what is missing, execute its notebooks, make its report.
 
@@ -78,6 +88,7 @@ def study(
       mtalign study quick                          the same from any folder: a grid of the package, by its name
       mtalign study params/quick.yaml --out /tmp/quick --workers 4
       mtalign study params/quick.yaml --dry-run
+      mtalign study params/map.yaml --finished-only    what a long grid says so far
       mtalign study params/paper.yaml --rehearse   everything once, in miniature
       mtalign study params/paper.yaml --executor ray
     """
@@ -89,7 +100,7 @@ def study(
 
         out = out or Path("reports") / f"{grid.stem}-rehearsal"
         grid = write_rehearsal(grid, out, processes)
-    return _plan(grid, out, workers) if dry_run else run_study(grid, out, workers, executor)
+    return _plan(grid, out, workers) if dry_run else run_study(grid, out, workers, executor, finished_only)
 
 
 @cli.command()

@@ -45,6 +45,8 @@ class Session:
         failed = [r for r in self.records() if r["status"] != "finished"]
         lines = [f"{counts['trained']} runs computed now, {counts['found']} found finished, {counts['failed']} failed."]
         lines += [f"- `{r['run_id']}`: {r['reason']}" for r in failed]
+        if missing := len(self.runs) - len(self.records()):
+            lines += [f"- Not finished, and left out of what follows: {missing} of {len(self.runs)} runs."]
         return Markdown("\n".join(lines))
 
     def records(self, *arms: str) -> list[dict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -18,7 +19,7 @@ from mtalign.models.load import is_micro
 from mtalign.records.store import Records
 from mtalign.runs.progress import State
 from mtalign.runs.provenance import refuse_stale
-from mtalign.runs.worker import compute_and_write, unheard, warm_up
+from mtalign.runs.worker import FINISHED_ONLY, compute_and_write, unheard, warm_up
 
 DEATHS = 2  # of its worker process (for want of memory, or killed) that a run survives: it is begun again
 
@@ -41,6 +42,9 @@ def complete(
         out: where the state is kept for `mtalign status`.
         watch: called once a second with the counts so far.
 
+    Where the environment variable `FINISHED_ONLY` is set nothing is computed: so that notebooks, in processes of their own,
+    are executed from what a study has so far.
+
     Returns:
         How many runs were `found` finished, `trained` now, and `failed`.
 
@@ -51,6 +55,8 @@ def complete(
     runs = list(runs)
     fast = {run.base for run in runs if run.fast and not is_micro(run.model)}  # a micro model is as fast exactly
     missing, counts = _missing(runs, records, retry_failed)
+    if os.environ.get(FINISHED_ONLY):
+        return counts
     progress = Progress(missing, counts, out)
     if not missing:
         return counts

@@ -19,6 +19,8 @@ from mtalign.config.run import Run
 from mtalign.records.store import Records
 from mtalign.runs.execute import attempt
 
+FINISHED_ONLY = "MTALIGN_FINISHED_ONLY"  # environment variable: where it is set, nothing is computed
+
 
 def compute_and_write(
     run: Run, folder, resources: Resources | None = None, progress: Path | None = None, fast: bool = False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,7 +17,7 @@ from mtalign.config.resources import check_machine
 from mtalign.config.run import Run
 from mtalign.notebook.pages import open_grid, pages
 from mtalign.records.store import Records
-from mtalign.runs.worker import unheard
+from mtalign.runs.worker import FINISHED_ONLY, unheard
 
 
 def in_order(grid: Grid) -> list[Run]:
@@ -66,8 +69,27 @@ class Picture:
             self.process.join()
 
 
-def run_study(path: str | Path, out: Path | None, workers: int, executor: str = "local") -> int:
-    """Does what is missing of the grid and makes its report; the exit status, 0 only when all was done."""
+@contextmanager
+def _computing(allowed: bool) -> Iterator[None]:
+    """Within, runs are computed, or not, in notebooks' processes neither."""
+    if allowed:
+        yield
+        return
+    os.environ[FINISHED_ONLY] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[FINISHED_ONLY]
+
+
+def run_study(
+    path: str | Path, out: Path | None, workers: int, executor: str = "local", finished_only: bool = False
+) -> int:
+    """Does what is missing of the grid and makes its report; the exit status, 0 only when all was done.
+
+    Args:
+        finished_only: whether nothing is trained: notebooks and report are of the runs that are finished.
+    """
     began = time.monotonic()
     grid = open_grid(path)
     if executor == "local":
@@ -85,7 +107,7 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
         lock.acquire(timeout=0)
     except Timeout:
         raise ConfigError(f"{out}: another `mtalign study` is writing to this folder") from None
-    with lock:
+    with lock, _computing(not finished_only):
         kept = out / f"{grid.name}.grid.yaml"
         if not (kept.is_file() and kept.read_bytes() == Path(path).read_bytes()):
             write_whole(kept, Path(path).read_bytes())
@@ -101,6 +123,8 @@ def run_study(path: str | Path, out: Path | None, workers: int, executor: str = 
         )
         from mtalign.report.site import make_report
 
+        if finished_only and not counts["found"]:
+            raise ConfigError(f"{out}: no run of {path} is finished, and --finished-only computes none")
         print(f"runs: {counts['trained']} computed now, {counts['found']} found finished, {counts['failed']} failed")
         broken = execute_notebooks(pages(grid), records.evidence(grid.runs), out, workers)
         index = make_report(out, seconds=time.monotonic() - began)

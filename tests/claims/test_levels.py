@@ -191,6 +191,8 @@ def test_one_threshold_shows_no_spread_between_levels_and_two_do():
 
 
 def test_levels_without_a_finite_threshold_are_counted_and_left_out():
-    ends = pd.DataFrame({"low": [0.1, 0.2, 0.3, -np.inf], "x50": [0.2, 0.3, np.inf, 0.1], "high": [0.3, 0.4, np.inf, 0.2]})
+    ends = pd.DataFrame(
+        {"low": [0.1, 0.2, 0.3, -np.inf], "x50": [0.2, 0.3, np.inf, 0.1], "high": [0.3, 0.4, np.inf, 0.2]}
+    )
     assert (heterogeneity(ends)["levels"], heterogeneity(ends)["left_out"]) == (2, 2)
     assert np.isnan(heterogeneity(ends.iloc[2:])["Q"])

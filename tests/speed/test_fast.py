@@ -206,7 +206,9 @@ def test_what_all_prompts_begin_with_is_read_once(loaded):
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no products in bfloat16")
-def test_products_in_bfloat16_have_the_gradients_of_float32_up_to_its_rounding_and_logits_stay_as_they_are(loaded, rows):
+def test_products_in_bfloat16_have_the_gradients_of_float32_up_to_its_rounding_and_logits_stay_as_they_are(
+    loaded, rows
+):
     ids, mask, length = rows
     wide = tiny("llama", hidden_size=256)
     narrow = copy.deepcopy(wide)

@@ -89,6 +89,21 @@ def test_a_rerun_trains_nothing_and_says_so(finished):
     assert before == {p: p.stat().st_mtime_ns for p in (out / "records").iterdir()}
 
 
+def test_what_is_finished_is_shown_and_nothing_trained_where_that_is_asked_for(finished, tmp_path):
+    out = tmp_path / "part"
+    (out / "records").mkdir(parents=True)
+    done = mtalign("study", TINY, "--out", out, "--finished-only")
+    assert done.returncode == 2 and "no run of" in done.stderr
+    for record in (finished[0] / "records").glob("*.json"):
+        if ".random." not in record.name:
+            shutil.copy(record, out / "records")
+    done = mtalign("study", TINY, "--out", out, "--finished-only")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 computed now, 2 found finished" in done.stdout and len(list((out / "records").iterdir())) == 2
+    assert "left out of what follows: 1 of 3 runs" in (out / "02_reward_signal.micro-a.ordering.html").read_text()
+    assert (out / "index.html").is_file()
+
+
 def test_report_diff_and_verify_work_on_a_finished_study(finished):
     out, _ = finished
     assert mtalign("report", out).returncode == 0
