@@ -180,7 +180,7 @@ def judged(
         nsr: cells of negative samples.
         drift, one: as `levels.drift` and `levels.one_example` give them.
     """
-    given = {"cells": _complete(table, asked), "nsr": _complete(nsr, asked), "x50": None}
+    given = {"cells": completed(table, asked), "nsr": completed(nsr, asked), "x50": None}
     for name, found in (("drift", drift), ("one", one)):
         given[name] = found if found is not None and len(found) >= FEWEST * asked.get(name, 1) else None
     if given["cells"] is not None:
@@ -193,8 +193,8 @@ def judged(
     return pd.DataFrame(rows)
 
 
-def _complete(table: pd.DataFrame | None, asked: dict[str, int]) -> pd.DataFrame | None:
-    """The cells of levels of which most runs have finished; None where there are none."""
+def completed(table: pd.DataFrame | None, asked: dict[str, int]) -> pd.DataFrame | None:
+    """The cells of levels of which most runs have finished (`FEWEST` of them); None where there are none."""
     if table is None or table.empty:
         return None
     done = table.groupby("level")["runs"].sum()

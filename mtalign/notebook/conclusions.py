@@ -7,6 +7,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from mtalign.claims.dose_words import in_words, kind_of
+from mtalign.claims.level_words import in_sentences
 from mtalign.claims.verdicts import CLAIMS, LEAST_GAIN, STRONG, panel
 from mtalign.claims.verdicts import alignment as alignment_of
 from mtalign.notebook.palette import label
@@ -30,6 +31,19 @@ ENOUGH = {
     "missing": "runs are missing",
 }
 EQUAL = 0.1  # accuracies closer than this count as equal to a predicted value
+
+
+def levels(crossings: pd.DataFrame, left_out: int = 0) -> Markdown:
+    """Where half of the majority votes take off, a line for each level of the map.
+
+    Args:
+        crossings: as `claims.levels.crossings` gives them.
+        left_out: levels that have not finished.
+    """
+    lines = [f"- {line}" for line in in_sentences(crossings)]
+    if left_out:
+        lines.append(f"- Not finished, and judged in nothing: {left_out} more.")
+    return Markdown("\n".join(lines))
 
 
 def verdicts(table: pd.DataFrame, *names: str) -> Markdown:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
 from mtalign.claims.dose_words import in_words, taking_off
+from mtalign.claims.level_words import called
 from mtalign.claims.take_off import rate
 from mtalign.claims.verdicts import THRESHOLD
 from mtalign.notebook.palette import label, task_colours
@@ -123,7 +124,7 @@ def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figu
             axis.axvspan(low, high, color="0.5", alpha=0.2)
             axis.axvline(at["x50"], color="0.3", linewidth=1)
         axis.set(xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
-        axis.set_title(fitting(f"{name}: {taking_off(at)}", 3.6), fontsize=10)
+        axis.set_title(fitting(f"{called(name)}: {taking_off(at)}", 3.6), fontsize=10)
         axis.label_outer()
     axes.flat[0].legend(loc="lower right")
     return figure

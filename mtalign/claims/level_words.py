@@ -1,0 +1,55 @@
+"""Where half of the majority votes take off at each level of the map, in words."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mtalign.claims.dose_words import kind_of, taking_off
+
+NAMES = {
+    "agree": "{} of wrong guesses agree",
+    "right": "working is right with probability {}",
+    "lr": "learning rate {}",
+    "updates": "{} updates",
+    "group": "{} completions of each prompt",
+    "size": "{} parameters",
+    "arithmetic": "{} possible answers",
+}
+
+
+def called(level: str) -> str:
+    """A level's name in words.
+
+    >>> called("agree=0.3"), called("arithmetic-100"), called("lr=0.0001, size=650k"), called("centre")
+    ('0.3 of wrong guesses agree', '100 possible answers', 'learning rate 0.0001, 650k parameters', 'the centre')
+    """
+    parts = [part.replace("arithmetic-", "arithmetic=").partition("=") for part in level.split(", ")]
+    return ", ".join(NAMES.get(name, name).format(value) for name, _, value in parts).replace("centre", "the centre")
+
+
+def in_sentences(crossings: pd.DataFrame, reference: str = "centre") -> list[str]:
+    """A sentence for each level, the reference first, then those whose threshold lies elsewhere.
+
+    Args:
+        crossings: as `levels.crossings` gives them.
+
+    >>> ends = {"x50": [0.2, 0.6], "low": [0.1, 0.5], "high": [0.3, 0.7], "runs": [9, 8], "apart": [False, True]}
+    >>> for line in in_sentences(pd.DataFrame({"level": ["centre", "agree=0.6"]} | ends)):
+    ...     print(line)
+    **The centre**, 9 runs: half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on.
+    **0.6 of wrong guesses agree**, 8 runs: from an alignment of 0.60 [0.50, 0.70] on, above the centre.
+    """
+    if reference not in set(crossings["level"]):
+        return [f"The {reference} of the map has not finished."]
+    table = crossings.assign(order=crossings["level"].ne(reference) * (2 - crossings["apart"]))
+    base = table.set_index("level").loc[reference]
+    lines = []
+    for row in table.sort_values("order", kind="stable").itertuples():
+        name, said = called(row.level), taking_off(row)
+        if row.level != reference:
+            if kind_of(row.x50, row.low, row.high) == "from":
+                said = said.removeprefix("half of the majority votes take off ")
+            where = "above the centre" if row.low > base["high"] else "below the centre"
+            said += f", {where if row.apart else 'not told apart from the centre'}"
+        lines.append(f"**{name[:1].upper()}{name[1:]}**, {row.runs} runs: {said}.")
+    return lines
