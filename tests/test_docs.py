@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import json
 import re
 import shlex
 from html import unescape
@@ -139,14 +140,25 @@ def test_the_source_archive_has_the_texts():
     assert all(f'"{name}"' in include for name in ("docs", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"))
 
 
+def test_the_readme_quotes_what_the_committed_map_says_of_each_level():
+    cells = json.loads((ROOT / "reports/map/16_map.ipynb").read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(o.get("data", {}).get("text/markdown", "")) for c in cells for o in c.get("outputs", [])]
+    said = next(text for text in texts if text.startswith("- **The centre**"))
+    stated = [line.removeprefix("- ").replace("**", "") for line in said.splitlines()]
+    assert quoted_from("map") == stated
+
+
+def quoted_from(report: str) -> list[str]:
+    """The items of the README's block of findings of a report, each on one line."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(rf"findings of reports/{report}[^>]*-->\n(.*?)\n<!-- end of findings", text, re.DOTALL)[1]
+    return [" ".join(line.split()) for line in block.removeprefix("- ").split("\n- ")]
+
+
 def test_the_readme_quotes_the_findings_that_the_committed_study_states():
     page = (ROOT / "reports/study/index.html").read_text(encoding="utf-8")
     section = re.search(r'<section class="finding".*?</section>', page, re.DOTALL)[0]
     stated = [
         " ".join(re.sub(r"<[^>]+>", "", item).split()) for item in re.findall(r"<li>(.*?)</li>", section, re.DOTALL)
     ]
-    quoted = re.search(
-        r"compares -->\n(.*?)\n<!-- end of findings", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
-    )[1]
-    lines = [" ".join(line.split()) for line in quoted.removeprefix("- ").split("\n- ")]
-    assert lines == [unescape(each) for each in stated]
+    assert quoted_from("study") == [unescape(each) for each in stated]

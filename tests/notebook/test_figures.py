@@ -148,7 +148,9 @@ def test_take_off_has_a_panel_for_each_level_with_the_theory_beside_the_runs():
     figure = take_off(cells, "x", crossings)
     titles = [axis.get_title().replace("\n", " ") for axis in figure.axes if axis.axison]
     assert titles[0] == "the centre: half of the majority votes take off from an alignment of 0.20 [0.15, 0.25] on"
-    assert titles[1].startswith("0.3 of wrong guesses agree: half of the majority votes take off at no alignment that was measured")
+    assert titles[1].startswith(
+        "0.3 of wrong guesses agree: half of the majority votes take off at no alignment that was measured"
+    )
     runs, theory = figure.axes[0].get_lines()[:2]
     assert runs.get_ydata().tolist() == [0, 1] and theory.get_ydata().tolist() == [0, 1]
     assert take_off(cells.assign(testable=False), "x", crossings).axes[0].texts
