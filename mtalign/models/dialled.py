@@ -103,6 +103,18 @@ def built(name: str) -> Path:
     return _cached(recipe, f"dose-{recipe.dose:g}", _dialled)
 
 
+def architecture(name: str) -> dict:
+    """The numbers of its configuration, whether it is built or not.
+
+    Raises:
+        KeyError: the name is not one.
+    """
+    from mtalign.models.micro import configuration, tokenizer
+
+    recipe = parse(name)
+    return configuration(tokenizer([recipe.task]), *SIZES[recipe.size]).to_dict()
+
+
 def digest(folder: Path) -> str:
     """SHA-256 of the weights in a folder: two builds with the same are the same model."""
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()

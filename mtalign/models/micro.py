@@ -100,12 +100,16 @@ def pretrain(
 
 def untrained(vocab, hidden: int = 64, layers: int = 2, heads: int = 4) -> Qwen2ForCausalLM:
     """A small Qwen2 with random weights, drawn from torch's generator."""
-    config = Qwen2Config(
+    return Qwen2ForCausalLM(configuration(vocab, hidden, layers, heads))
+
+
+def configuration(vocab, hidden: int, layers: int, heads: int) -> Qwen2Config:
+    """What a small Qwen2 is built from."""
+    return Qwen2Config(
         vocab_size=len(vocab), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=layers,
         num_attention_heads=heads, num_key_value_heads=heads, max_position_embeddings=64, tie_word_embeddings=True,
         use_cache=True, bos_token_id=None, eos_token_id=vocab.eos_token_id, pad_token_id=vocab.pad_token_id,
     )  # fmt: skip
-    return Qwen2ForCausalLM(config)
 
 
 def fit(

@@ -8,18 +8,21 @@ from pathlib import Path
 
 from mtalign.config.errors import ConfigError
 from mtalign.config.hub import listing
+from mtalign.models import dialled
 from mtalign.models.load import checkpoint
 
 
 @lru_cache
 def architecture(model: str) -> dict:
-    """The numbers of a model's config.json: of a local folder, or of params/hub.yaml.
+    """The numbers of a model's config.json: of a local folder, of params/hub.yaml, or of the recipe of a micro model.
 
     Raises:
         ConfigError: the model is in neither.
     """
     if model in listing()["models"]:
         return listing()["models"][model]
+    if dialled.is_dialled(model):
+        return dialled.architecture(model)
     try:
         folder = checkpoint(model)
     except KeyError:

@@ -9,6 +9,7 @@ from mtalign.config.errors import ConfigError
 from mtalign.models import dialled
 from mtalign.models.dialled import documents, parse
 from mtalign.models.load import check_names, is_micro, load_model
+from mtalign.models.size import architecture, parameters
 from mtalign.tasks import micro
 
 
@@ -96,3 +97,8 @@ def test_arithmetic_by_another_modulus_keeps_its_working_and_its_chance(name, an
     for e in task.eval[:50]:
         assert int(e.answer) == eval(e.prompt.partition(": ")[2].rstrip("=").lstrip("0") or "0") % answers
         assert e.work.endswith(e.answer) and len(e.work) == 4 * len(task.answers[0])
+
+
+@pytest.mark.parametrize("size, number", [("85k", 85_056), ("650k", 662_912)])
+def test_the_size_of_a_model_is_known_before_it_is_built(size, number):
+    assert parameters(architecture(f"micro:arithmetic?dose=0.1&size={size}")) == number
