@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import json
 import re
 import shlex
 from html import unescape
@@ -18,6 +17,7 @@ from mtalign.cli.main import cli
 from mtalign.config.arms import ARMS, OBJECTIVES, REWARDS
 from mtalign.config.errors import ConfigError
 from mtalign.config.recipes import ORIGINALS
+from mtalign.notebook.cells import cells
 
 ROOT = Path(__file__).parents[1]
 DOCS = [
@@ -141,8 +141,11 @@ def test_the_source_archive_has_the_texts():
 
 
 def test_the_readme_quotes_what_the_committed_map_says_of_each_level():
-    cells = json.loads((ROOT / "reports/map/16_map.ipynb").read_text(encoding="utf-8"))["cells"]
-    texts = ["".join(o.get("data", {}).get("text/markdown", "")) for c in cells for o in c.get("outputs", [])]
+    texts = [
+        "".join(o.get("data", {}).get("text/markdown", ""))
+        for c in cells(ROOT / "reports/map/16_map.ipynb")
+        for o in c.get("outputs", [])
+    ]
     said = next(text for text in texts if text.startswith("- **The centre**"))
     stated = [line.removeprefix("- ").replace("**", "") for line in said.splitlines()]
     assert quoted_from("map") == stated

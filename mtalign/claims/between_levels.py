@@ -29,8 +29,9 @@ def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
     >>> {name: float(value) for name, value in heterogeneity(same).items()}
     {'levels': 2.0, 'left_out': 1.0, 'Q': 0.0, 'p': 1.0, 'I2': 0.0, 'tau': 0.0}
     """
-    usable = (crossings["low"] > 0) & np.isfinite(crossings[["low", "x50", "high"]].astype(float)).all(axis=1)
-    kept = np.log(crossings.loc[usable & (crossings["high"] > crossings["low"]), ["low", "x50", "high"]].astype(float))
+    ends = crossings[["low", "x50", "high"]].astype(float)
+    usable = (ends["low"] > 0) & (ends["high"] > ends["low"]) & np.isfinite(ends).all(axis=1)
+    kept = np.log(ends[usable])
     found = {"levels": len(kept), "left_out": len(crossings) - len(kept)}
     if len(kept) < 2:
         return found | dict.fromkeys(("Q", "p", "I2", "tau"), float("nan"))
@@ -42,7 +43,7 @@ def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
         "Q": q,
         "p": float(chi2.sf(q, freedom)),
         "I2": max(0.0, q - freedom) / q if q else 0.0,
-        "tau": spread**0.5,
+        "tau": float(spread) ** 0.5,
     }
 
 

@@ -49,6 +49,11 @@ def measures(base: dict, weights: np.ndarray | None = None) -> dict[str, np.ndar
     return found
 
 
+def measured(base: dict) -> dict[str, float]:
+    """The `measures` of a record over all its prompts alike."""
+    return {name: float(value[0]) for name, value in measures(base).items()}
+
+
 def shares(runs: list[Run], records: Records) -> pd.DataFrame:
     """A row for each arm and pair whose runs are finished and that can be tested (`verdicts`); untrained ways included.
 
@@ -71,7 +76,7 @@ def shares(runs: list[Run], records: Records) -> pd.DataFrame:
             weights[task] = prompt_weights(_generator(task), base.shape[1], DRAWS)
         drawn = {"weights": weights[task], "draws": DRAWS, "bounds": (0, 1)}
         about = {"model": model, "task": task, "measured": measures(arms["base"][0], weights[task])}
-        about |= {name: float(value[0]) for name, value in measures(arms["base"][0]).items()}
+        about |= measured(arms["base"][0])
         trained = {arm: accuracies(these) for arm, these in arms.items() if arm not in ("base", "standard", *UNTRAINED)}
         for arm, after in (untrained(arms) | trained).items():
             means = draw_means([after, standard, base], _generator(model, task), **drawn)

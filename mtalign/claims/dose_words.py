@@ -18,7 +18,7 @@ def in_words(flip: pd.Series, recovers: str = "recovers half ") -> str:
     >>> in_words(pd.Series({"flip": 0.2, "low": 0.1, "high": 0.3}))
     'recovers half from an alignment of 0.20 [0.10, 0.30] on'
     """
-    return recovers + (_where(flip["flip"], flip["low"], flip["high"]) or "from an alignment that is not settled")
+    return recovers + (where(flip["flip"], flip["low"], flip["high"]) or "from an alignment that is not settled")
 
 
 def taking_off(row: Any) -> str:
@@ -32,12 +32,12 @@ def taking_off(row: Any) -> str:
     """
     if row.x50 != row.x50:
         return "no checkpoint could be tested"
-    if where := _where(row.x50, row.low, row.high, " that was measured"):
-        return f"half of the majority votes take off {where}"
+    if at := where(row.x50, row.low, row.high, " that was measured"):
+        return f"half of the majority votes take off {at}"
     return "it is not settled from which alignment on half of the majority votes take off"
 
 
-def _where(value: float, low: float, high: float, measured: str = "") -> str:
+def where(value: float, low: float, high: float, measured: str = "") -> str:
     """At which alignments; nothing where the interval leaves that open."""
     return {
         "from": f"from an alignment of {value:.2f} [{low:.2f}, {high:.2f}] on",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mtalign.claims.dose_words import kind_of, taking_off
+from mtalign.claims.dose_words import kind_of, taking_off, where
 
 NAMES = {
+    "centre": "the centre",
     "agree": "{} of wrong guesses agree",
     "right": "working is right with probability {}",
     "lr": "learning rate {}",
@@ -24,10 +25,13 @@ def called(level: str) -> str:
     ('0.3 of wrong guesses agree', '100 possible answers', 'learning rate 0.0001, 650k parameters', 'the centre')
     """
     parts = [part.replace("arithmetic-", "arithmetic=").partition("=") for part in level.split(", ")]
-    return ", ".join(NAMES.get(name, name).format(value) for name, _, value in parts).replace("centre", "the centre")
+    return ", ".join(NAMES.get(name, name).format(value) for name, _, value in parts)
 
 
-def in_sentences(crossings: pd.DataFrame, reference: str = "centre") -> list[str]:
+REFERENCE = "centre"
+
+
+def in_sentences(crossings: pd.DataFrame) -> list[str]:
     """A sentence for each level, the reference first, then those whose threshold lies elsewhere.
 
     Args:
@@ -39,17 +43,17 @@ def in_sentences(crossings: pd.DataFrame, reference: str = "centre") -> list[str
     **The centre**, 9 runs: half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on.
     **0.6 of wrong guesses agree**, 8 runs: from an alignment of 0.60 [0.50, 0.70] on, above the centre.
     """
-    if reference not in set(crossings["level"]):
-        return [f"The {reference} of the map has not finished."]
-    table = crossings.assign(order=crossings["level"].ne(reference) * (2 - crossings["apart"]))
-    base = table.set_index("level").loc[reference]
+    if REFERENCE not in set(crossings["level"]):
+        return [f"The {REFERENCE} of the map has not finished."]
+    table = crossings.assign(order=crossings["level"].ne(REFERENCE) * (2 - crossings["apart"]))
+    base = table.set_index("level").loc[REFERENCE]
     lines = []
     for row in table.sort_values("order", kind="stable").itertuples():
         name, said = called(row.level), taking_off(row)
-        if row.level != reference:
-            if kind_of(row.x50, row.low, row.high) == "from":
-                said = said.removeprefix("half of the majority votes take off ")
-            where = "above the centre" if row.low > base["high"] else "below the centre"
-            said += f", {where if row.apart else 'not told apart from the centre'}"
+        if row.level != REFERENCE:
+            threshold = row.x50, row.low, row.high
+            said = where(*threshold) if kind_of(*threshold) == "from" else said
+            side = "above the centre" if row.low > base["high"] else "below the centre"
+            said += f", {side if row.apart else 'not told apart from the centre'}"
         lines.append(f"**{name[:1].upper()}{name[1:]}**, {row.runs} runs: {said}.")
     return lines

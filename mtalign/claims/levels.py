@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mtalign.claims import mean_field, mixed_logit, take_off
-from mtalign.claims.dose_response import measures
+from mtalign.claims.dose_response import measured
 from mtalign.claims.mean_field_fit import LEAST_GAIN, policy_of
 from mtalign.config.run import Run
 from mtalign.models import dialled
@@ -107,7 +107,7 @@ def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict]) -> dic
         "task": run.task,
         "dose": recipe.dose,
         "pretraining": recipe.seed,
-        **{name: float(value[0]) for name, value in measures(base).items()},
+        **measured(base),
     }
     cell["working"] = base["after"]["thinking"]
     cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN, "shares": shares.tolist()}

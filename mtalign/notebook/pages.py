@@ -82,7 +82,9 @@ def notebook_parameters(source: Path) -> dict:
     leaves out `task = "rg:gcd?size=60"` for its second `=` and cuts text at a `#`, and importing it takes seconds, which
     `mtalign plan` would have to wait.
     """
-    tagged = [c for c in cells(source) if "parameters" in c["metadata"].get("tags", [])]
+    if not (written := cells(source)):
+        raise ConfigError(f"{source}: is no notebook with cells")
+    tagged = [c for c in written if "parameters" in c["metadata"].get("tags", [])]
     found = {}
     for statement in ast.parse("".join(tagged[0]["source"])).body if tagged else []:
         if isinstance(statement, ast.AnnAssign) and statement.value is not None:  # with its type, as papermill shows it

@@ -217,6 +217,16 @@ def test_bad_arguments_are_one_line_and_status_2(arguments, said, tmp_path):
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
 
+def test_a_file_that_is_no_notebook_is_one_line_and_status_2(tmp_path):
+    (tmp_path / "own.ipynb").write_text("{ not json")
+    grid = {"model": ["micro-a"], "task": ["logic"], "arm": ["base"], "seed": [0]}
+    named = {"grid": grid, "notebooks": {"final": {str(tmp_path / "own.ipynb"): None}}}
+    (tmp_path / "grid.yaml").write_text(yaml.safe_dump(named))
+    done = mtalign("plan", tmp_path / "grid.yaml")
+    assert done.returncode == 2 and done.stderr.strip().endswith("own.ipynb: is no notebook with cells")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_folder_that_cannot_be_written_is_one_line_and_status_2(tmp_path):
     (tmp_path / "file").write_text("")
     done = mtalign("study", TINY, "--out", tmp_path / "file" / "out")
