@@ -77,12 +77,15 @@ def hits(table: pd.DataFrame, measures: Iterable[str] = ("pass@1", MEASURE, "maj
     or of the level's other pretraining seeds where there is no other level.
 
     Returns:
-        Columns level, runs, and one for each predictor: the share of runs told right.
+        Columns level, runs, and one for each predictor: the share of runs told right; `never` says of no run that it takes off.
     """
     table = table[table["testable"] & table["theory"].notna()]
     rows = []
     for level, these in table.groupby("level", sort=False):
-        right = {"theory": _right(these, these["theory"] > take_off.HALF)}
+        right = {
+            "never": _right(these, these["theory"] > float("inf")),
+            "theory": _right(these, these["theory"] > take_off.HALF),
+        }
         for measure in measures:
             others = table[table["level"] != level]
             if not others.empty:

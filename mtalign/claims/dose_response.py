@@ -135,8 +135,8 @@ def flips(table: pd.DataFrame, measure: str = "chance-corrected pass@4") -> pd.D
     Returns:
         Columns arm, pairs; flip, low, high: where the mean share crosses one half, alignment resampled with its prompts;
         x50, x50_low, x50_high: where half of the runs take off (`mixed_logit`), NaN for what is not trained; took_off of
-        `runs`; `largest`, the best share of a single run; `best`, the best mean share of a pair; `updates`. -inf means
-        that it holds everywhere, inf nowhere.
+        `runs`; `largest`, the best share of a single run; `best`, the best mean share of a pair; `updates`; `before` and
+        `after`, the measured alignments between which the flip lies. -inf means that it holds everywhere, inf nowhere.
     """
     rows = []
     for arm, these in table.groupby("arm", sort=False):
@@ -145,6 +145,10 @@ def flips(table: pd.DataFrame, measure: str = "chance-corrected pass@4") -> pd.D
         low, high = np.percentile(crossings, [2.5, 97.5], method="nearest")
         flip = crossing(these[measure].to_numpy(), these["value"].to_numpy())
         row = {"arm": arm, "pairs": len(these), "flip": flip, "low": low, "high": high}
+        row |= {
+            "before": these.loc[these[measure] <= flip, measure].max(),
+            "after": these.loc[these[measure] >= flip, measure].min(),
+        }
         row |= {"took_off": int(these["took_off"].sum()), "runs": int(these["runs"].sum())}
         row |= {"largest": these["largest"].max(), "best": these["value"].max(), "updates": int(these["updates"].max())}
         rows.append(row | _x50(these, measure))

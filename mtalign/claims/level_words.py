@@ -38,22 +38,40 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
         crossings: as `levels.crossings` gives them.
 
     >>> ends = {"x50": [0.2, 0.6], "low": [0.1, 0.5], "high": [0.3, 0.7], "runs": [9, 8], "apart": [False, True]}
-    >>> for line in in_sentences(pd.DataFrame({"level": ["centre", "agree=0.6"]} | ends)):
+    >>> beside = {"reference_x50": [0.2, 0.3], "reference_low": [0.1, 0.2], "reference_high": [0.3, 0.4]}
+    >>> for line in in_sentences(pd.DataFrame({"level": ["centre", "agree=0.6"]} | ends | beside)):
     ...     print(line)
-    **The centre**, 9 runs: half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on.
+    **The centre**, 9 runs: half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on; other levels are compared with its runs of the same RL seeds, 0.30 [0.20, 0.40].
     **0.6 of wrong guesses agree**, 8 runs: from an alignment of 0.60 [0.50, 0.70] on, above the centre.
     """
     if REFERENCE not in set(crossings["level"]):
         return [f"The {REFERENCE} of the map has not finished."]
-    table = crossings.assign(order=crossings["level"].ne(REFERENCE) * (2 - crossings["apart"]))
-    base = table.set_index("level").loc[REFERENCE]
     lines = []
-    for row in table.sort_values("order", kind="stable").itertuples():
+    for row in in_order(crossings).itertuples():
         name, said = called(row.level), taking_off(row)
-        if row.level != REFERENCE:
+        if row.level == REFERENCE:
+            said += _beside(crossings, row)
+        else:
             threshold = row.x50, row.low, row.high
             said = where(*threshold) if kind_of(*threshold) == "from" else said
-            side = "above the centre" if row.low > base["high"] else "below the centre"
+            side = "above the centre" if row.low > row.reference_high else "below the centre"
             said += f", {side if row.apart else 'not told apart from the centre'}"
         lines.append(f"**{name[:1].upper()}{name[1:]}**, {row.runs} runs: {said}.")
     return lines
+
+
+def in_order(crossings: pd.DataFrame) -> pd.DataFrame:
+    """The reference first, then levels whose threshold lies elsewhere, then the others."""
+    order = crossings["level"].ne(REFERENCE) * (2 - crossings["apart"].astype(int))
+    return crossings.loc[order.sort_values(kind="stable").index]
+
+
+def _beside(table: pd.DataFrame, reference) -> str:
+    """What levels are compared with, where they have fewer RL seeds than the reference."""
+    found = table.loc[
+        table["level"].ne(REFERENCE), ["reference_x50", "reference_low", "reference_high"]
+    ].drop_duplicates()
+    if len(found) != 1 or found.iloc[0, 0] == reference.x50 or not found.notna().all(axis=None):
+        return ""
+    at, low, high = found.iloc[0]
+    return f"; other levels are compared with its runs of the same RL seeds, {at:.2f} [{low:.2f}, {high:.2f}]"

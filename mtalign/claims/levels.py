@@ -29,7 +29,7 @@ SETTINGS = {
 }  # fields of a run that levels vary
 MEASURE = "chance-corrected pass@4"
 EMPTY = [
-    "level", "model", "task", "dose", "pretraining", MEASURE, "working", "gain", "testable", "shares", "taken", "runs", "theory",
+    "level", "model", "task", "dose", "pretraining", MEASURE, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
 ]  # fmt: skip
 
 
@@ -57,17 +57,20 @@ def runs_in(store: Records) -> list[Run]:
     return [Run(**config) for config in configs]
 
 
-def cells(runs: Iterable[Run], store: Records, reward: str = "majority_vote", objective: str = "grpo") -> pd.DataFrame:
+def cells(
+    runs: Iterable[Run], store: Records, reward: str = "majority_vote", objective: str = "grpo", theory: bool = True
+) -> pd.DataFrame:
     """A row for each level and base model of which some run has finished, and some of standard RL in the same setting.
 
     Args:
         reward, objective: of the arm that is mapped, with all prompts.
+        theory: whether the theory is asked too, which takes seconds for a cell.
 
     Returns:
         Columns level, model, task, dose, pretraining (seed), the measures of the untrained model, `working` (its share of
-        completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `shares`
-        (of that gain, one for each run), `taken`, `runs`, and `theory`: the share that the mean-field theory predicts for a
-        majority vote, NaN where it does not apply.
+        completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `seeds` of RL
+        and `shares` (of that gain, one for each run), `taken`, `runs`, and `theory`: the share that the mean-field theory
+        predicts for a majority vote, NaN where it does not apply.
     """
     settings: dict[tuple, list[Run]] = {}
     for run in runs:
@@ -79,7 +82,9 @@ def cells(runs: Iterable[Run], store: Records, reward: str = "majority_vote", ob
         standard = _finished(store, (run for run in same if _arm(run) == ("ground_truth", "grpo", "full")))
         mapped = _finished(store, (run for run in same if _arm(run) == (reward, objective, "full")))
         if standard and mapped:
-            rows.append(_cell(same[0], store.read(same[0].base), standard, mapped))
+            base = store.read(same[0].base)
+            policy = policy_of(base) if theory and reward == "majority_vote" else None
+            rows.append(_cell(same[0], base, standard, mapped, policy))
     return pd.DataFrame(rows, columns=None if rows else EMPTY)
 
 
@@ -92,11 +97,10 @@ def _finished(store: Records, runs: Iterable[Run]) -> list[dict]:
     return [record for record in found if record and record["status"] == "finished"]
 
 
-def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict]) -> dict:
+def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict], policy: mean_field.Policy | None) -> dict:
     recipe = dialled.parse(run.model)
     before, best = accuracies([base]).mean(), accuracies(standard).mean()
     shares = recovered(accuracies(mapped).mean(axis=1), best, before)
-    policy = policy_of(base)
     theory = float("nan")
     if policy is not None:
         budget = run.generation_batch_size // run.steps_per_generation, run.max_steps, run.learning_rate
@@ -110,37 +114,69 @@ def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict]) -> dic
         **measured(base),
     }
     cell["working"] = base["after"]["thinking"]
-    cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN, "shares": shares.tolist()}
+    cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN}
+    cell |= {"seeds": [record["config"]["seed"] for record in mapped], "shares": shares.tolist()}
     return cell | {"taken": int((shares > take_off.HALF).sum()), "runs": len(shares), "theory": theory}
 
 
+def at_seeds(table: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
+    """The cells with their runs of these RL seeds alone; what standard RL gains stays the mean of all its runs.
+
+    A seed is the same order of prompts and the same random numbers at each level, so that levels are compared at the same ones.
+
+    >>> table = pd.DataFrame({"seeds": [[0, 1]], "shares": [[0.9, 0.2]], "taken": [1], "runs": [2]})
+    >>> at_seeds(table, [1])[["shares", "taken", "runs"]].to_dict("list")
+    {'shares': [[0.2]], 'taken': [0], 'runs': [1]}
+    """
+    wanted, table = set(seeds), table.copy()
+    kept = [
+        [share for seed, share in zip(*each, strict=True) if seed in wanted]
+        for each in zip(table["seeds"], table["shares"], strict=True)
+    ]
+    table["seeds"] = [[seed for seed in each if seed in wanted] for each in table["seeds"]]
+    table["shares"], table["runs"] = kept, list(map(len, kept))
+    table["taken"] = [sum(share > take_off.HALF for share in shares) for shares in kept]
+    return table[table["runs"] > 0]
+
+
+def common_seeds(table: pd.DataFrame) -> set[int]:
+    """The RL seeds that each level of the table has."""
+    of_level = [set().union(*these) for _, these in table.groupby("level")["seeds"]]
+    return set.intersection(*of_level) if of_level else set()
+
+
 def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "centre") -> pd.DataFrame:
-    """x50 of each level with its interval, from the testable cells, beside the reference level.
+    """x50 of each level with its interval, from the testable cells, beside the reference level at the same RL seeds.
 
     Returns:
-        Columns level, cells, untestable, runs, x50, low, high, and `apart`: whether the interval lies wholly outside the
-        reference's.
+        Columns level, cells, untestable, runs, x50, low, high; x50, low and high of the reference at the level's seeds, with
+        `reference_` before their names; and `apart`: whether the two intervals do not meet.
     """
-    rows = []
+    rows, at = [], table[table["level"] == reference]
     for level, these in table.groupby("level", sort=False):
-        kept = these[these["testable"]]
-        row = {
-            "level": level,
-            "cells": len(kept),
-            "untestable": len(these) - len(kept),
-            "runs": int(kept["runs"].sum()),
-        }
-        if kept[measure].nunique() > 1:
-            found = mixed_logit.crossing(
-                kept[measure].tolist(), kept["taken"].tolist(), kept["runs"].tolist(), kept["model"].tolist()
-            )
-            row |= {"x50": found.x50, "low": found.low, "high": found.high}
+        row = {"level": level} | _crossing(these, measure)
+        if not at.empty:
+            beside = _crossing(at_seeds(at, set().union(*these["seeds"])), measure)
+            row |= {f"{REFERENCE}{name}": beside.get(name, float("nan")) for name in X50}
         rows.append(row)
-    frame = pd.DataFrame(rows, columns=["level", "cells", "untestable", "runs", "x50", "low", "high"])
-    at = frame[frame["level"] == reference]
-    if not at.empty:
-        frame["apart"] = (frame["low"] > at["high"].iloc[0]) | (frame["high"] < at["low"].iloc[0])
+    frame = pd.DataFrame(
+        rows, columns=["level", "cells", "untestable", "runs", *X50, *(REFERENCE + name for name in X50)]
+    )
+    frame["apart"] = (frame["low"] > frame["reference_high"]) | (frame["high"] < frame["reference_low"])
     return frame
+
+
+X50, REFERENCE = ("x50", "low", "high"), "reference_"
+
+
+def _crossing(cells: pd.DataFrame, measure: str) -> dict:
+    kept = cells[cells["testable"]]
+    row = {"cells": len(kept), "untestable": len(cells) - len(kept), "runs": int(kept["runs"].sum())}
+    if kept[measure].nunique() < 2:
+        return row
+    counts = (kept[name].tolist() for name in (measure, "taken", "runs", "model"))
+    found = mixed_logit.crossing(*counts)
+    return row | {name: getattr(found, name) for name in X50}
 
 
 def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:
@@ -183,7 +219,8 @@ def one_example(runs: Iterable[Run], store: Records) -> pd.DataFrame:
     """A row for each finished run on one example, with the share of standard RL's gain at the same seed and budget.
 
     Returns:
-        Columns model, dose, arm, rank, seed, share.
+        Columns model, dose, arm, rank, seed, share; `accuracy` at the end and `chance`; `signal`, the share of groups in
+        training whose rewards differed; and `constant`, the share of held-out prompts of which all samples are right or none.
     """
     rows = []
     for run in runs:
@@ -193,5 +230,13 @@ def one_example(runs: Iterable[Run], store: Records) -> pd.DataFrame:
         if all(record and record["status"] == "finished" for record in found):
             share = recovered(*(accuracies([record]).mean() for record in found))
             row = {"model": run.model, "dose": dialled.parse(run.model).dose, "arm": run.arm, "rank": run.rank}
-            rows.append(row | {"seed": run.seed, "share": float(share)})
+            row |= {"seed": run.seed, "share": float(share), "accuracy": float(accuracies(found[:1]).mean())}
+            right = np.array(found[0]["after"]["correct"]) / found[0]["after"]["num_samples"]
+            silent = np.mean(found[0]["curve"]["frac_reward_zero_std"])
+            row |= {
+                "chance": found[0]["chance"],
+                "signal": float(1 - silent),
+                "constant": float(np.mean(right % 1 == 0)),
+            }
+            rows.append(row)
     return pd.DataFrame(rows)

@@ -49,7 +49,9 @@ from dataclasses import dataclass, replace
 from math import factorial
 
 import numpy as np
+from scipy.special import factorial as factorials
 
+MORE = 50  # values on a circle beyond the degree that is asked for
 RATE = 565.0  # logit for each unit of learning rate and update: `mean_field_fit.rate` on reports/study
 
 
@@ -126,12 +128,14 @@ def vote_advantages(shares: np.ndarray, number: np.ndarray, group: int) -> tuple
         won, lost = (1 - m / group) / spread, (m / group) / spread
         y, weights = np.polynomial.legendre.leggauss((group // m + 1) // 2)  # exact: at most G / m answers tie
         y, weights = (y[:, None] + 1) / 2, weights / 2
-        # A coefficient by values on a circle where its term is among the largest: more values than there are degrees.
-        points = max(int(number.sum()) * m, group) + 1
+        # A coefficient by values on a circle where its term is among the largest. Terms of a degree higher by the number of
+        # values are added to it: they are left out by more values than there are degrees, or are below 1e-25 of it, as the
+        # coefficient of x^d is at most 1 / d!.
+        points = min(max(int(number.sum()) * m, group), group - m + MORE) + 1
         x = (group - m) * np.exp(2j * np.pi * np.arange(points) / points)  # (X,)
         at = x ** -(group - m) / points
         counts = np.arange(m + 1)[:, None, None, None]
-        terms = (shares[:, None, None] * x) ** counts / np.vectorize(factorial)(counts)  # (m + 1, K, 1, X)
+        terms = (shares[:, None, None] * x) ** counts / factorials(counts)  # (m + 1, K, 1, X)
         factors = terms[:-1].sum(axis=0) + y * terms[-1]  # (K, Y, X)
         slopes = (counts * terms)[:-1].sum(axis=0) + m * y * terms[-1]
         for winner, share in enumerate(shares):

@@ -11,9 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from mtalign.claims.dose_response import SHOWN
-from mtalign.claims.dose_words import in_words, taking_off
-from mtalign.claims.level_words import called
-from mtalign.claims.take_off import rate
+from mtalign.claims.dose_words import in_words
 from mtalign.claims.verdicts import THRESHOLD
 from mtalign.notebook.palette import label, task_colours
 
@@ -90,44 +88,6 @@ def note(outside: list[float], arrow: str = "^") -> list[plt.Line2D]:
         words = f"{len(outside)} outside the picture"
     look = {"marker": arrow, "color": "0.6", "markeredgecolor": "black", "markersize": 9}
     return [plt.Line2D([], [], linestyle="", label=words, **look)]
-
-
-def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figure:
-    """The share of majority votes that take off against a measure of alignment, a panel for each level.
-
-    Args:
-        cells: as `levels.cells` gives them; those that are not testable are left out.
-        measure: its column on the horizontal axis.
-        crossings: as `levels.crossings` gives them: the band is the interval of x50.
-    """
-    cells = cells[cells["testable"]] if not cells.empty else cells
-    if cells.empty:
-        return nothing()
-    names = list(cells["level"].unique())
-    across = min(3, len(names))
-    rows = -(-len(names) // across)
-    size = (4 * across, 3 * rows)
-    figure, axes = plt.subplots(
-        rows, across, figsize=size, squeeze=False, sharex=True, sharey=True, layout="constrained"
-    )
-    for axis in axes.flat[len(names) :]:
-        axis.set_axis_off()
-    for axis, name in zip(axes.flat, names, strict=False):
-        these = cells[cells["level"] == name]
-        rates = [rate(int(taken), int(runs)) for taken, runs in zip(these["taken"], these["runs"], strict=True)]
-        axis.vlines(these[measure], [r.low for r in rates], [r.high for r in rates], color="0.6", linewidth=1)
-        axis.plot(these[measure], [r.value for r in rates], "o", color="C0", label="runs")
-        axis.plot(these[measure], these["theory"].clip(0, 1), "x", color="C3", label="theory, cut at 0 and 1")
-        at = crossings[crossings["level"] == name].iloc[0]
-        if abs(at["x50"]) != float("inf") and at["x50"] == at["x50"]:
-            low, high = max(at["low"], cells[measure].min()), min(at["high"], cells[measure].max())
-            axis.axvspan(low, high, color="0.5", alpha=0.2)
-            axis.axvline(at["x50"], color="0.3", linewidth=1)
-        axis.set(xlabel=measure, ylabel="share that takes off", ylim=(-0.05, 1.05))
-        axis.set_title(fitting(f"{called(name)}: {taking_off(at)}", 3.6), fontsize=10)
-        axis.label_outer()
-    axes.flat[0].legend(loc="lower right")
-    return figure
 
 
 def gain_against(table: pd.DataFrame, measure: str) -> Figure:

@@ -25,6 +25,7 @@ from mtalign.claims.predictions import (
 )
 from mtalign.claims.verdicts import CLAIMS, STRONG, THRESHOLD, panel
 from mtalign.claims.verdicts import alignment as alignment_of
+from mtalign.notebook.judged_levels import of_the_map  # noqa: F401 (notebooks find all in `judged`)
 from mtalign.notebook.palette import label
 from mtalign.stats import Estimate
 
@@ -240,13 +241,6 @@ def paired(difference: pd.DataFrame, spread: pd.DataFrame) -> Outcomes:
                 afterwards(above(released, EQUAL, f"{label(both[1])} gains", where, of="the change of accuracy"))
             )
     return found
-
-
-def of_the_map(table: pd.DataFrame) -> Outcomes:
-    """Notebook 16, from `map_predictions.judged`."""
-    words = {"right": "confirmed", "wrong": "refuted", "undecided": "undecided"}
-    rule = "mtalign.claims.map_predictions, written before the runs"
-    return Outcomes(Judged(r.words, rule, words[r.outcome], f"the rule says {r.outcome}") for r in table.itertuples())
 
 
 def decided(table: pd.DataFrame) -> Outcomes:

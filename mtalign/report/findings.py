@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +12,8 @@ import pandas as pd
 from scipy.stats import t as student
 
 from mtalign.claims.dose_words import INFINITY, SURELY, in_words, kind_of
-from mtalign.claims.untrained import UNTRAINED
-from mtalign.claims.verdicts import CLAIMS, THRESHOLD
+from mtalign.claims.untrained import UNTRAINED, gain_without_training
+from mtalign.claims.verdicts import CLAIMS, LEAST_GAIN, STRONG, THRESHOLD
 from mtalign.config.grid import Grid
 from mtalign.models.load import is_micro
 from mtalign.models.size import architecture, parameters
@@ -42,20 +44,25 @@ class Findings:
     deciding: str = ""
 
 
-def findings(grid: Grid, records: Records, tables: list[dict], flips: pd.DataFrame) -> Findings:
+def findings(
+    grid: Grid, records: Records, tables: list[dict], flips: pd.DataFrame, exceptions: Sequence[str] = ()
+) -> Findings:
     """The findings of a grid.
 
     Args:
         tables: as `index.verdict_tables` gives them, the headline's first.
         flips: as `dose_response.flips` gives them for the headline block; empty where there is no ladder.
+        exceptions: verdicts of other blocks on the wrong side of a flip, as `advice` has them.
     """
     where = measured_on(grid)
     rows = list(each_once(tables).values())
     tested = [row for row in rows if row.claim != STATED and row.raw not in ("missing", "not testable")]
     firm = [row for row in tested if stands(row)]
     if tested and not firm:
-        return Findings(too_noisy(grid, records, tested), [], where)
+        return Findings(too_noisy(grid, records, tested), untrained_sentences(grid, records), where)
     found = flip_sentences(flips) if len(flips) else count_sentences(tested)
+    if exceptions:
+        found.append([("Exceptions", True), (f" on other tasks: {'; '.join(exceptions)}.", False)])
     found += [standard_sentence(rows), against_the_paper(rows)]
     deciding = ""
     if len(flips):
@@ -100,7 +107,7 @@ def flip_sentences(flips: pd.DataFrame) -> list:
     said: list[list[tuple[str, bool]]] = []
     for row in kinds["from"]:
         at = f"{row.flip:.2f} [{row.low:.2f}, {row.high:.2f}]"
-        after = f" recovers more than half of what standard RL gains; below, less.{_take_off(row)}"
+        after = f" recovers more than half of what standard RL gains, in the mean over the ladder's tasks; below, less.{_take_off(row)}"
         said.append(
             [("Above an alignment of ", False), (at, True), (", training with ", False), (label(row.arm), True)]
         )
@@ -113,7 +120,13 @@ def flip_sentences(flips: pd.DataFrame) -> list:
             _with(rows, "and", f" recovers more than half at nearly every alignment: {SURELY} from {surely:.2f} on.")
         )
     if rows := kinds["nowhere"] + kinds["hardly"]:
-        said.append(_with(rows, "or", f" recovers less than half at every alignment measured{_surely(rows)}"))
+        said.append(
+            _with(
+                rows,
+                "or",
+                f" recovers less than half in the mean over tasks at every alignment measured{_surely(rows)}",
+            )
+        )
     if rows := kinds["open"]:
         said.append(_with(rows, "or", ": it is open at which alignment half is recovered."))
     if len(ways := flips[flips["arm"].isin(UNTRAINED)]):
@@ -129,16 +142,24 @@ def flip_sentences(flips: pd.DataFrame) -> list:
 def _ways(ways: pd.DataFrame) -> list[str]:
     """From which alignment on each way of asking the untrained model recovers half, the earliest first."""
     names = {row.arm: label(row.arm).removeprefix("untrained, ") for row in ways.itertuples()}
-    words = [(row["flip"], f"by {names[row['arm']]} {in_words(row, '')}") for _, row in ways.iterrows()]
+    words = [(row["flip"], f"by {names[row['arm']]} {_way(row)}") for _, row in ways.iterrows()]
     return [each for _, each in sorted(words, key=lambda item: item[0])]
+
+
+def _way(row: pd.Series) -> str:
+    """Where a crossing lies; within a gap of the ladder its interval says how the gap was bridged, not where it lies."""
+    before, after = row.get("before", float("nan")), row.get("after", float("nan"))
+    if np.isfinite(row["flip"]) and before < row["low"] and row["high"] < after:
+        return f"from somewhere between {before:.2f} and {after:.2f} on"
+    return in_words(row, "")
 
 
 def _surely(rows: list) -> str:
     """How sure it is that arms recover less than half: up to which alignment, in how many updates, what single runs reach."""
     ends = [row.low for row in rows if row.low < INFINITY]
     up_to = f", {SURELY} up to {min(ends):.2f}" if ends else ""
-    best = max(row.largest for row in rows)
-    runs = f" The best single run reaches a share of {best:.2f}." if best > THRESHOLD else ""
+    best, over = max(row.largest for row in rows), sum(int(row.took_off) for row in rows)
+    runs = f" {over} of {sum(int(row.runs) for row in rows)} runs recover more, the best {best:.2f}." if over else ""
     return f"{up_to}, in {max(row.updates for row in rows)} updates.{runs}"
 
 
@@ -174,9 +195,7 @@ def count_sentences(rows: list) -> list:
         failed = sum(stands(row) and row.raw == "fails" for row in these)
         words = f" recovers more than half of what standard RL gains in {held} of {count(len(these), 'pair')}, less in {failed}"
         words += f"; {len(these) - held - failed} undecided." if held + failed < len(these) else "."
-        said.append(
-            [("Training with ", False), (label(CLAIMS[claim].arm if claim in CLAIMS else claim), True), (words, False)]
-        )
+        said.append([("Training with ", False), (label(_arm(claim)), True), (words, False)])
     return said
 
 
@@ -191,15 +210,32 @@ def standard_sentence(rows: list) -> list[tuple[str, bool]]:
 
 
 def against_the_paper(rows: list) -> list[tuple[str, bool]]:
-    """How many of the verdicts that stand contradict what the paper leads one to expect."""
+    """How many of the verdicts that stand contradict what the paper leads one to expect, and of which arms."""
     firm = [row for row in rows if stands(row)]
     if not firm:
         return []
-    against = sum(row.raw != row.predicted for row in firm)
+    against = Counter(label(_arm(row.claim)) for row in firm if row.raw != row.predicted)
     words = (
-        f" of {count(len(firm), 'verdict')} that stand after Holm's correction contradict the paper (arXiv 2508.21188)."
+        f" of {count(len(firm), 'verdict')} that stand after Holm's correction contradict the paper (arXiv 2508.21188)"
     )
-    return [(f"{against}", True), (words, False)]
+    arms = ", ".join(f"{name} {number}" for name, number in against.most_common())
+    weak = f"; weak alignment being one below {STRONG:g}, our reading of it" if against else ""
+    return [(f"{against.total()}", True), (f"{words}{f': {arms}' if arms else ''}{weak}.", False)]
+
+
+def _arm(claim: str) -> str:
+    return CLAIMS[claim].arm if claim in CLAIMS else claim
+
+
+def untrained_sentences(grid: Grid, records: Records) -> list[list[tuple[str, bool]]]:
+    """Where no verdict stands: what the untrained model reaches when it is asked in another way, surely more than it samples."""
+    said = []
+    for row in gain_without_training(grid.runs, records).itertuples():
+        if row.gain >= LEAST_GAIN and row.share.low > THRESHOLD:
+            way = label(row.way).removeprefix("untrained, ")
+            words = f" on {row.model}, {row.task}, {way} alone reaches an accuracy of {row.accuracy.value:.2f}: a share of {row.share} of what standard RL gains."
+            said.append([("Without any training", True), (words, False)])
+    return said
 
 
 def too_noisy(grid: Grid, records: Records, rows: list) -> str:

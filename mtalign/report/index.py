@@ -12,6 +12,7 @@ from markupsafe import Markup
 from nbconvert.filters import markdown2html
 
 from mtalign.claims import dose_response
+from mtalign.claims.predictions import NEITHER
 from mtalign.claims.tables import arm_accuracy, difference
 from mtalign.claims.untrained import UNTRAINED, gain_without_training
 from mtalign.claims.verdicts import (
@@ -38,7 +39,7 @@ from mtalign.notebook.pages import pages
 from mtalign.notebook.palette import know, label
 from mtalign.records.store import Records
 from mtalign.records.tables import named
-from mtalign.report import untrained_findings
+from mtalign.report import level_findings, untrained_findings
 from mtalign.report.advice import advice
 from mtalign.report.dose_panel import panel as panel_of
 from mtalign.report.dose_slider import dial, stops
@@ -72,11 +73,14 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         {pair: alignment(record) for pair, record in base.items()},
         all_judged(pairs, of_notebooks(made_pages, out)),
     )
-    told = (
-        findings(grid, records, tables, flips)
-        if tables
-        else untrained_findings.findings(grid, made_pages, levels, judged)
-    )
+    advised, found_map = advice(tables, flips, runs), level_findings.mapped(grid, records)
+    if found_map:
+        draw(found_map.picture(), out / "levels.png")
+        told = level_findings.findings(found_map, grid, tables)
+    elif tables:
+        told = findings(grid, records, tables, flips, advised.exceptions if advised else ())
+    else:
+        told = untrained_findings.findings(grid, made_pages, levels, judged)
     return {
         "grid": grid,
         "found": told,
@@ -84,9 +88,10 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "panels": [panel_of(shares, flips, arm) for arm in sorted(flips["arm"], key=UNTRAINED.__contains__)]
         if len(flips)
         else [],
-        "advice": advice(tables, flips, runs),
+        "advice": advised,
         "strips": [strip(table) for table in tables],
         "words": WORDS,
+        "map": embed((out / "levels.png").read_bytes(), found_map.in_words()) if found_map else None,
         "headline": embed((out / "headline.png").read_bytes(), headline_text(bars)),
         "bars": bars.to_dict("records"),
         "tables": tables,
@@ -94,6 +99,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "paper": of_the_paper(tables),
         "paper_claims": by_claim(paper_rows(grid, records, tables)),
         "judged": judged,
+        "neither": sum(NEITHER in row["because"] for row in judged),
         "question": untrained_findings.question(bool(tables), made_pages),
         "elsewhere": not tables and untrained_findings.looks_elsewhere(made_pages),
         "limits": untrained_findings.limits(made_pages, out),

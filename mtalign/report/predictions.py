@@ -29,8 +29,12 @@ def judged_in(executed: Path) -> list[dict]:
 
 
 def of_notebooks(pages: list[Page], out: Path) -> list[dict]:
-    """Rows of the notebooks: those of `judged_in`, with `page`, the stem of the notebook's page."""
-    return [row | {"page": page.stem} for page in pages for row in judged_in(out / f"{page.stem}.ipynb")]
+    """Rows of the notebooks: those of `judged_in`, with `page`, the stem of the notebook's page.
+
+    What several notebooks judge by one rule with one outcome about one pair is one prediction, and stands once.
+    """
+    rows = [row | {"page": page.stem} for page in pages for row in judged_in(out / f"{page.stem}.ipynb")]
+    return list({tuple(row[field] for field in FIELDS): row for row in reversed(rows)}.values())[::-1]
 
 
 def of_pairs(paired: list[dict]) -> list[dict]:

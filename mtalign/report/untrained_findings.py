@@ -51,7 +51,7 @@ def findings(grid: Grid, pages: list[Page], levels: dict[tuple[str, str], Estima
         where = "what others have published: nothing is trained in this grid"
         outcomes = [row["outcome"] for row in judged]
         said = [[("Of ", False), (f"{count(len(judged), 'prediction')}: {counted(outcomes)}", True), (".", False)]]
-        for word in ("confirmed", "refuted"):
+        for word in ("refuted", "confirmed", "undecided"):
             said += [
                 [(word.capitalize(), True), (f": {row['statement']} ({row['because']}).", False)]
                 for row in judged

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mtalign.claims.between_levels import heterogeneity, hits, spreads
-from mtalign.claims.levels import MEASURE, cells, crossings, level, planned, runs_in
+from mtalign.claims.levels import MEASURE, at_seeds, cells, common_seeds, crossings, level, planned, runs_in
 from mtalign.claims.map_predictions import PREDICTIONS, judged
 from mtalign.config.grid import load_grid
 from mtalign.config.run import Run
@@ -26,13 +26,14 @@ def planted(level: str, x50: float, runs: int = 8, theory: float | None = None, 
                 "dose": dose,
                 "pretraining": seed,
                 "testable": True,
+                "gain": 0.5,
             }
             row |= dict.fromkeys(("working", "pass@1", "maj@16", MEASURE), x) | {
                 "taken": taken,
                 "runs": runs,
                 "theory": told,
             }
-            rows.append(row | {"shares": [float(taken > 0)] * runs})
+            rows.append(row | {"seeds": list(range(runs)), "shares": [float(taken > 0)] * runs})
     return pd.DataFrame(rows)
 
 
@@ -77,6 +78,49 @@ def test_a_level_is_judged_only_once_most_of_its_runs_have_finished():
     assert set(judged(table, {"centre": 1000})["outcome"]) == {"undecided"}
     found = judged(table, {"centre": 48}).set_index("prediction")["outcome"]
     assert found["standard"] == "right" and found["theory"] == "right" and found["fallible"] == "undecided"
+
+
+def test_a_level_is_compared_with_the_centre_at_its_own_seeds():
+    early, late = planted("centre", 0.06, runs=4, pretraining=1), planted("centre", 0.15, runs=4, pretraining=1)
+    centre = early.assign(
+        seeds=[list(range(8))] * len(early),
+        shares=[one + other for one, other in zip(late["shares"], early["shares"], strict=True)],
+        taken=late["taken"] + early["taken"],
+        runs=8,
+    )  # seeds 0 to 3 take off above 0.15, seeds 4 to 7 above 0.06
+    table = pd.concat([centre, planted("few", 0.15, runs=4, pretraining=1)])
+    assert common_seeds(table) == {0, 1, 2, 3}
+    found = crossings(table, "working").set_index("level")
+    assert found.loc["few", "reference_x50"] == found.loc["few", "x50"] and not found.loc["few", "apart"]
+    assert found.loc["centre", "x50"] < found.loc["few", "x50"] and found.loc["centre", "runs"] == 48
+    assert at_seeds(table, [7]).groupby("level")["runs"].sum().to_dict() == {"centre": 6}
+
+
+def test_random_rewards_are_not_tested_where_the_majority_itself_ends_as_low():
+    def runs(majority: float) -> pd.DataFrame:
+        change = {"random_clipped": -0.1, "shuffled_clipped": -0.1, "majority_clipped": majority}
+        return pd.DataFrame(
+            {"dose": dose, "arm": arm, "clip_fraction": 0.1, "change": value + noise}
+            for dose in (0.07, 0.2)
+            for arm, value in change.items()
+            for noise in (-0.01, 0.0, 0.01)
+        )
+
+    for name in ("drift", "erosion"):
+        assert rule(name)(runs(majority=-0.1)) is None and rule(name)(runs(majority=0.3)) is True
+
+
+def test_every_outcome_stands_beside_the_numbers_that_its_rule_looked_at():
+    table = pd.concat([planted("centre", 0.06), planted("agree=0.3", 0.15), planted("agree=0.6", 0.15)]).assign(
+        gain=0.5
+    )
+    found = judged(table, {"centre": 144, "agree=0.3": 144, "agree=0.6": 144}).set_index("prediction")
+    assert (
+        "the centre 0.06" in found.loc["agree", "because"]
+        and "0.3 of wrong guesses agree 0.1" in found.loc["agree", "because"]
+    )
+    assert found.loc["negatives", "because"] == "its runs have not finished"
+    assert "not finished" in found.loc["slow", "because"]
 
 
 def test_random_rewards_are_drift_where_they_end_as_a_shuffled_majority_does():

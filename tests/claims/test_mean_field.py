@@ -29,6 +29,15 @@ def test_three_votes_of_three_answers_all_different_are_won_by_each_as_often():
     assert vote_advantages(p, np.array([1, 1, 1]), group=3)[0] == pytest.approx(by_hand)
 
 
+@pytest.mark.parametrize(("answers", "group"), [(10, 4), (10, 16), (100, 16), (10, 64)])
+def test_some_answer_wins_or_all_agree_in_groups_of_any_size_and_advantages_sum_to_zero(answers, group):
+    for _, rows, _ in Policy(0.3, answers, competence=0.9, favourite=0.2).cases():
+        shares, number = rows[:, 0] + rows[:, 1], rows[:, 2].astype(int)
+        total, wins = vote_advantages(shares, number, group)
+        assert number @ wins.sum(axis=1) + number @ shares**group == pytest.approx(1, abs=1e-9)
+        assert number @ total == pytest.approx(0, abs=1e-9) and wins.min() > -1e-12
+
+
 def test_classes_of_equal_answers_give_what_the_answers_give_one_by_one():
     together, _ = vote_advantages(np.array([0.2, 0.3, 0.125]), np.array([1, 1, 4]), group=8)
     apart, _ = vote_advantages(np.array([0.2, 0.3, *[0.125] * 4]), np.ones(6), group=8)

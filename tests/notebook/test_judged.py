@@ -135,6 +135,15 @@ def test_a_published_rank_and_a_contaminated_task_are_judged():
     assert outcomes(published.judged(none, stability)) == ["refuted"]
 
 
+def test_the_paper_is_refuted_by_a_level_whose_threshold_lies_apart_from_the_centres():
+    rows = [("centre", 0.2, 0.15, 0.25, False), ("agree=0.6", 0.7, 0.6, 0.8, True), ("group=4", 0.2, 0.16, 0.24, False)]
+    table = pd.DataFrame([*rows, ("lr=0.0001", 0.2, 0.1, 0.4, False)], columns=["level", "x50", "low", "high", "apart"])
+    table = table.assign(reference_x50=0.2, reference_low=0.15, reference_high=0.25)
+    found = judged.of_the_map(pd.DataFrame(columns=["words", "outcome", "because"]), table)
+    assert outcomes(found) == ["refuted", "confirmed", "undecided"]
+    assert {each.source for each in found} == {judged.PAPER} and "0.70 [0.60, 0.80]" in found[0].because
+
+
 def test_the_registered_threshold_and_the_map_use_the_same_three_words():
     rows = [
         ("a", "transfers", 0.1, 0.08, 0.2),
@@ -144,6 +153,6 @@ def test_the_registered_threshold_and_the_map_use_the_same_three_words():
     table = pd.DataFrame(rows, columns=["task", "outcome", "x50", "low", "high"]).assign(registered=0.13)
     found = judged.decided(table)
     assert outcomes(found) == ["confirmed", "refuted", "undecided"] and "inf" not in found[2].line()
-    mapped = pd.DataFrame({"words": ["x", "y", "z"], "outcome": ["right", "wrong", "undecided"]})
+    mapped = pd.DataFrame({"words": ["x", "y", "z"], "outcome": ["right", "wrong", "undecided"]}).assign(because="")
     assert outcomes(judged.of_the_map(mapped)) == ["confirmed", "refuted", "undecided"]
     assert "1 confirmed, 1 refuted, 1 undecided" in judged.in_short(judged.of_the_map(mapped)).data

@@ -27,9 +27,10 @@ FLIPS = (
                 "x50_high": 0.17,
             },
             {"arm": "nsr", "flip": -INF, "low": -INF, "high": 0.05},
-            {"arm": "random", "flip": INF, "low": INF, "high": INF, "largest": 0.3, "updates": 100},
-            {"arm": "one_shot", "flip": INF, "low": INF, "high": INF, "largest": 0.96, "updates": 100},
+            {"arm": "random", "flip": INF, "low": INF, "high": INF, "largest": 0.3, "updates": 100, "took_off": 0, "runs": 90},
+            {"arm": "one_shot", "flip": INF, "low": INF, "high": INF, "largest": 0.96, "updates": 100, "took_off": 7, "runs": 90},
             {"arm": "greedy", "flip": INF, "low": INF, "high": INF, "updates": 0},
+            {"arm": "temperature_0.3", "flip": 0.94, "low": 0.93, "high": 0.95, "before": 0.86, "after": 0.99, "updates": 0},
         ]
     )
     .fillna({"updates": 100})
@@ -66,14 +67,17 @@ def test_flips_become_one_sentence_for_each_kind_and_none_says_inf():
     first, second, third, untrained = text(flip_sentences(FLIPS))
     assert first == (
         "Above an alignment of 0.18 [0.12, 0.22], training with majority vote recovers more than half of what standard RL"
-        " gains; below, less. Half of its runs do so from 0.13 [0.06, 0.17] on."
+        " gains, in the mean over the ladder's tasks; below, less. Half of its runs do so from 0.13 [0.06, 0.17] on."
     )
     assert "negatives only" in second and "with 95% confidence from 0.05 on" in second
     assert third == (
-        "Training with random reward or one example recovers less than half at every alignment measured,"
-        " in 100 updates. The best single run reaches a share of 0.96."
+        "Training with random reward or one example recovers less than half in the mean over tasks at every alignment measured,"
+        " in 100 updates. 7 of 180 runs recover more, the best 0.96."
     )
-    assert untrained == "Without any training half of standard RL's gain is recovered by greedy at no alignment."
+    assert untrained == (
+        "Without any training half of standard RL's gain is recovered by temperature 0.3 from somewhere between 0.86 and 0.99"
+        " on and by greedy at no alignment."
+    )
     assert not any("inf" in each for each in (first, second, third))
     assert not any("inf" in in_words(flip) for _, flip in FLIPS.iterrows())
 
@@ -108,6 +112,7 @@ def test_where_standard_rl_fails_a_cell_says_not_applicable_and_shows_no_share()
 def test_only_verdicts_that_stand_contradict_the_paper():
     rows = [row(), row(model="m2", verdict="fails"), row(model="m3", raw="holds", verdict="inconclusive", holm=0.2)]
     assert text([against_the_paper(rows)])[0].startswith("1 of 2 verdicts that stand")
+    assert "majority vote 1; weak alignment being one below 0.5" in text([against_the_paper(rows)])[0]
     (counted,) = of_the_paper([table(*rows)])
     assert (counted["confirmed"], counted["refuted"], counted["undecided"]) == (1, 1, 1)
 
