@@ -23,18 +23,25 @@ DRAWS = 2000
 
 def gains_everywhere(found: Evidence) -> Found:
     """P1: standard RL gains in every pair."""
-    pairs = [arms for arms in found.pairs.values() if {"base", "standard"} <= set(arms)]
-    pairs = [arms for arms in pairs if 1 - accuracies(arms["base"]).mean() >= LEAST_GAIN]
+    pairs = {pair: arms for pair, arms in found.pairs.items() if {"base", "standard"} <= set(arms)}
+    pairs = {pair: arms for pair, arms in pairs.items() if 1 - accuracies(arms["base"]).mean() >= LEAST_GAIN}
     if not pairs:
         return Found(NOT_TESTED)
     level = 1 - 0.05 / len(pairs)
     gains = [
         bootstrap_ci([accuracies(arms["standard"]), accuracies(arms["base"])], np.subtract, BOOTSTRAP_SEED, level, 20_000, (0, 1))
-        for arms in pairs
+        for arms in pairs.values()
     ]  # fmt: skip
-    gained, not_gained = sum(g.low > 0 for g in gains), sum(g.high < SMALLEST_GAIN for g in gains)
+    gained = sum(g.low > 0 for g in gains)
+    not_gained = [model for (model, _), g in zip(pairs, gains, strict=True) if g.high < SMALLEST_GAIN]
     outcome = "fails" if not_gained else "holds" if gained == len(gains) else "undecided"
-    because = f"it gains in {gained} of {len(gains)} pairs, and in {not_gained} it does not"
+    because = f"it gains in {gained} of {len(gains)} pairs, and in {len(not_gained)} it does not"
+    because += f" ({', '.join(dict.fromkeys(not_gained))})" if not_gained else ""
+    because += (
+        ": a dose of 0 is a base model that was never taught"
+        if any(name.endswith("-0.00") for name in not_gained)
+        else ""
+    )
     return Found(outcome, {"smallest gain": min(gains, key=lambda g: g.value)}, because)
 
 
