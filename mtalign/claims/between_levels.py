@@ -16,7 +16,8 @@ def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
     """Whether levels have one threshold: Cochran's Q of ln x50, and how much of the spread is not chance (I², tau).
 
     Standard errors are those of the 95% intervals on the log scale. Levels whose interval has no end above 0, or none at
-    all, cannot be weighed and are left out, the levels that are furthest apart: so that this is a lower bound.
+    all, cannot be weighed and are left out: Q is a lower bound. I² and tau are of the levels that somebody chose, not of a
+    population of levels.
     Higgins and Thompson, Statistics in Medicine 21 (2002) 1539; tau by DerSimonian and Laird (1986).
 
     Args:

@@ -54,10 +54,21 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
         else:
             threshold = row.x50, row.low, row.high
             said = where(*threshold) if kind_of(*threshold) == "from" else said
+            said += _half_of(row)
             side = "above the centre" if row.low > row.reference_high else "below the centre"
             said += f", {side if row.apart else 'not told apart from the centre'}"
         lines.append(f"**{name[:1].upper()}{name[1:]}**, {row.runs} runs: {said}.")
     return lines
+
+
+def _half_of(row) -> str:
+    """What the half way refers to, where clearly fewer than all runs take off however strong alignment is."""
+    top = getattr(row, "top", 1.0)
+    return (
+        f" (half way to the {top:.2f} of runs that take off at most)"
+        if top < 0.95 and abs(row.x50) < float("inf")
+        else ""
+    )
 
 
 def in_order(crossings: pd.DataFrame) -> pd.DataFrame:

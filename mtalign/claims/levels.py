@@ -149,8 +149,8 @@ def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "cen
     """x50 of each level with its interval, from the testable cells, beside the reference level at the same RL seeds.
 
     Returns:
-        Columns level, cells, untestable, runs, x50, low, high; x50, low and high of the reference at the level's seeds, with
-        `reference_` before their names; and `apart`: whether the two intervals do not meet.
+        Columns level, cells, untestable, runs, x50, low, high, `top` (`mixed_logit.Crossing`); x50, low and high of the reference
+        at the level's seeds, with `reference_` before their names; and `apart`: whether the two intervals do not meet.
     """
     rows, at = [], table[table["level"] == reference]
     for level, these in table.groupby("level", sort=False):
@@ -160,7 +160,7 @@ def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "cen
             row |= {f"{REFERENCE}{name}": beside.get(name, float("nan")) for name in X50}
         rows.append(row)
     frame = pd.DataFrame(
-        rows, columns=["level", "cells", "untestable", "runs", *X50, *(REFERENCE + name for name in X50)]
+        rows, columns=["level", "cells", "untestable", "runs", *X50, "top", *(REFERENCE + name for name in X50)]
     )
     frame["apart"] = (frame["low"] > frame["reference_high"]) | (frame["high"] < frame["reference_low"])
     return frame
@@ -176,7 +176,7 @@ def _crossing(cells: pd.DataFrame, measure: str) -> dict:
         return row
     counts = (kept[name].tolist() for name in (measure, "taken", "runs", "model"))
     found = mixed_logit.crossing(*counts)
-    return row | {name: getattr(found, name) for name in X50}
+    return row | {name: getattr(found, name) for name in (*X50, "top")}
 
 
 def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:

@@ -39,6 +39,7 @@ class Crossing:
     Attributes:
         x50, low, high: with the interval; -inf below the lowest x, inf above the highest: nothing was measured there.
         runs, pairs, checkpoints: what it rests on.
+        top: share of runs that take off where alignment is strong, 1 - lapse; x50 is half way up to it.
     """
 
     x50: float
@@ -47,6 +48,7 @@ class Crossing:
     runs: int
     pairs: int
     checkpoints: int
+    top: float = 1.0
 
     def __str__(self) -> str:
         return f"{self.x50:.2f} [{self.low:.2f}, {self.high:.2f}]"
@@ -93,7 +95,12 @@ def _crossing(x: tuple, taken: tuple, runs: tuple, checkpoint: tuple, level: flo
         found.append(side * np.inf if limit >= least else _end(likelihood.at, inner, least, side, grid[1] - grid[0]))
     values = [float(likelihood.centre + likelihood.scale * z) for z in found]
     values = [v if min(x) <= v <= max(x) else float(np.copysign(np.inf, v - min(x))) for v in values]
-    return Crossing(*values, runs=int(np.sum(runs)), pairs=len(likelihood.z), checkpoints=len(likelihood.starts))
+    top = 1.0
+    if np.isfinite(middle):
+        likelihood.at(middle)
+        top = 1 - float(likelihood.last[2])
+    counts = {"runs": int(np.sum(runs)), "pairs": len(likelihood.z), "checkpoints": len(likelihood.starts)}
+    return Crossing(*values, **counts, top=top)
 
 
 class _Likelihood:

@@ -35,7 +35,10 @@ def _panel(axis) -> str:
     for line in axis.lines:
         heights = line.get_ydata()
         known = len(heights) > 1 and all(map(math.isfinite, (heights[0], heights[-1])))
-        if known and not str(line.get_label()).startswith("_"):
+        named = not str(line.get_label()).startswith("_")
+        if named and line.get_linestyle() == "None" and all(map(math.isfinite, heights)) and len(heights):
+            values.append(f"{line.get_label()} between {min(heights):.2f} and {max(heights):.2f}")  # points in no order
+        elif known and named:
             values.append(f"{line.get_label()} from {heights[0]:.2f} to {heights[-1]:.2f}")
     more = f", and {len(values) - MOST} more" if len(values) > MOST else ""
     return ": ".join(part for part in (about, ", ".join(values[:MOST]) + more) if part)
