@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from mtalign.claims import take_off
-from mtalign.claims.levels import MEASURE
+from mtalign.claims.levels import GAINED, MEASURE, at_seeds, common_seeds, crossings
 
 
 def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
@@ -71,7 +71,25 @@ def spreads(table: pd.DataFrame) -> dict[str, float]:
     return {"checkpoints": max(float(np.mean(between)), 0.0) ** 0.5, "seeds": float(np.mean(within)) ** 0.5}
 
 
-def hits(table: pd.DataFrame, measures: Iterable[str] = ("pass@1", MEASURE, "maj@16")) -> pd.DataFrame:
+AXES = ("pass@1", MEASURE, "maj@16", GAINED)
+
+
+def axes(table: pd.DataFrame, measures: Iterable[str] = (*AXES, "working")) -> pd.DataFrame:
+    """On which measure levels come nearest to one threshold, at the RL seeds that all have: of no prediction, exploratory.
+
+    Returns:
+        Columns measure, `heterogeneity`'s, and the smallest and the largest x50 of a level with an interval; least tau first.
+    """
+    same, rows = at_seeds(table, common_seeds(table)), []
+    for measure in (name for name in measures if same[name].notna().all()):
+        found = crossings(same, measure)
+        row = {"measure": measure} | heterogeneity(found)
+        kept = found.loc[np.isfinite(found[["low", "x50", "high"]].astype(float)).all(axis=1), "x50"]
+        rows.append(row | {"smallest": kept.min(), "largest": kept.max()})
+    return pd.DataFrame(rows).sort_values("tau", kind="stable", ignore_index=True)
+
+
+def hits(table: pd.DataFrame, measures: Iterable[str] = AXES) -> pd.DataFrame:
     """How many runs of each level a predictor tells right, take-off or not.
 
     The theory predicts without a fit. A measure predicts by the threshold that tells most runs of all *other* levels right,

@@ -28,8 +28,9 @@ SETTINGS = {
     "group": "num_generations",
 }  # fields of a run that levels vary
 MEASURE = "chance-corrected pass@4"
+GAINED = "maj@16 - pass@1"  # what a majority of 16 adds to a single completion, before any training
 EMPTY = [
-    "level", "model", "task", "dose", "pretraining", MEASURE, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
+    "level", "model", "task", "dose", "pretraining", "pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
 ]  # fmt: skip
 
 
@@ -67,8 +68,8 @@ def cells(
         theory: whether the theory is asked too, which takes seconds for a cell.
 
     Returns:
-        Columns level, model, task, dose, pretraining (seed), the measures of the untrained model, `working` (its share of
-        completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `seeds` of RL
+        Columns level, model, task, dose, pretraining (seed), the measures of the untrained model, `GAINED`, `working` (its share
+        of completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `seeds` of RL
         and `shares` (of that gain, one for each run), `taken`, `runs`, and `theory`: the share that the mean-field theory
         predicts for a majority vote, NaN where it does not apply.
     """
@@ -113,7 +114,7 @@ def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict], policy
         "pretraining": recipe.seed,
         **measured(base),
     }
-    cell["working"] = base["after"]["thinking"]
+    cell |= {GAINED: cell.get("maj@16", float("nan")) - cell["pass@1"], "working": base["after"]["thinking"]}
     cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN}
     cell |= {"seeds": [record["config"]["seed"] for record in mapped], "shares": shares.tolist()}
     return cell | {"taken": int((shares > take_off.HALF).sum()), "runs": len(shares), "theory": theory}

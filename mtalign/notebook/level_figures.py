@@ -62,7 +62,7 @@ def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Fi
     if crossings.empty:
         return nothing()
     table = in_order(crossings).iloc[::-1].reset_index(drop=True)
-    figure, axis = plt.subplots(figsize=(7, 1 + 0.34 * len(table)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(7, 1.9 + 0.32 * len(table)), layout="constrained")
     for place, row in table.iterrows():
         measured = cells.loc[(cells["level"] == row["level"]) & cells["testable"], measure].clip(lower=0)
         axis.hlines(place, measured.min(), measured.max(), color="0.8", linewidth=1)

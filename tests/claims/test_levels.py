@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtalign.claims.between_levels import heterogeneity, hits, spreads
-from mtalign.claims.levels import MEASURE, at_seeds, cells, common_seeds, crossings, level, planned, runs_in
+from mtalign.claims.between_levels import axes, heterogeneity, hits, spreads
+from mtalign.claims.levels import GAINED, MEASURE, at_seeds, cells, common_seeds, crossings, level, planned, runs_in
 from mtalign.claims.map_predictions import PREDICTIONS, judged
 from mtalign.config.grid import load_grid
 from mtalign.config.run import Run
@@ -28,7 +28,7 @@ def planted(level: str, x50: float, runs: int = 8, theory: float | None = None, 
                 "testable": True,
                 "gain": 0.5,
             }
-            row |= dict.fromkeys(("working", "pass@1", "maj@16", MEASURE), x) | {
+            row |= dict.fromkeys(("working", "pass@1", "maj@16", MEASURE, GAINED), x) | {
                 "taken": taken,
                 "runs": runs,
                 "theory": told,
@@ -232,6 +232,13 @@ def test_one_threshold_shows_no_spread_between_levels_and_two_do():
     assert found["one"]["p"] > 0.05 and found["one"]["tau"] < 0.1
     assert found["two"]["p"] < 1e-6 and found["two"]["I2"] > 0.9
     assert found["two"]["tau"] == pytest.approx(np.log(3) / 2, rel=0.25)
+
+
+def test_the_measure_on_which_levels_share_a_threshold_comes_first():
+    table = pd.concat([planted("centre", 0.06), planted("few", 0.15)])
+    table["pass@1"] = table[MEASURE] / table["level"].map({"centre": 0.065, "few": 0.14})  # about 1 at both thresholds
+    found = axes(table, ("pass@1", MEASURE))
+    assert list(found["measure"]) == ["pass@1", MEASURE] and found["largest"][1] > 2 * found["smallest"][1]
 
 
 def test_levels_without_a_finite_threshold_are_counted_and_left_out():
