@@ -136,15 +136,18 @@ def _execute(page: Page, inputs: dict[str, str]) -> str | None:
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     unfinished = Path(f".{page.stem}.{os.getpid()}.partial.ipynb")
-    try:
-        notebook = papermill.execute_notebook(
-            str(page.source), str(unfinished), page.parameters, progress_bar=False, kernel_name="python3",
-            execution_timeout=CELL_TIMEOUT, start_timeout=START_TIMEOUT,
-        )  # fmt: skip
-    except PapermillExecutionError as error:
-        return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
-    except Exception as error:  # the kernel died, a cell hung, the disk is full
-        return in_one_line(error, 500)
+    for again in (True, False):
+        try:
+            notebook = papermill.execute_notebook(
+                str(page.source), str(unfinished), page.parameters, progress_bar=False, kernel_name="python3",
+                execution_timeout=CELL_TIMEOUT, start_timeout=START_TIMEOUT,
+            )  # fmt: skip
+            break
+        except PapermillExecutionError as error:
+            return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+        except Exception as error:  # the kernel died, a cell hung, the disk is full
+            if not (again and isinstance(error, (RuntimeError, BrokenPipeError)) and _nothing_ran(unfinished)):
+                return in_one_line(error, 500)
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if "image/png" in output.get("data", {}):
             output.data["image/png"] = _smaller(output.data["image/png"])
@@ -162,6 +165,17 @@ def _execute(page: Page, inputs: dict[str, str]) -> str | None:
     unfinished.write_text(json.dumps(written, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(unfinished, f"{page.stem}.ipynb")
     return None
+
+
+def _nothing_ran(unfinished: Path) -> bool:
+    """Whether a kernel died as it started, before its first cell, as one can on a machine that is short of memory or time: a
+    second one is started then, not forked.
+    """
+    try:
+        found = json.loads(unfinished.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError):
+        return True
+    return not any(cell.get("execution_count") for cell in found)
 
 
 def _smaller(png: str) -> str:

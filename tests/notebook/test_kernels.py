@@ -1,7 +1,10 @@
 """Kernels that are forked give what kernels that are started give, and none sees what another did."""
 
 import json
+import subprocess
+import sys
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -40,3 +43,23 @@ def test_a_forked_kernel_gives_what_a_started_one_gives_and_sees_no_other(tmp_pa
     monkeypatch.setattr(kernels, "FORKS", False)
     (tmp_path / "out").rename(tmp_path / "forked")
     assert executed(tmp_path / "out", books) == forked
+
+
+@pytest.mark.skipif(not kernels.FORKS, reason="forks on Linux alone")
+@pytest.mark.parametrize("first_cell, dies", [
+    ("print(1)", "os._exit(1)"), ("print(1)", "(listen.recv(), os._exit(1))"), ("import os; os._exit(3)", "os._exit(1)"),
+])  # fmt: skip
+def test_a_kernel_that_dies_as_it_starts_is_started_once_more_and_one_whose_cell_kills_it_is_not(
+    tmp_path, first_cell, dies
+):
+    book = tmp_path / "book.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(first_cell, id="a")]), book)
+    code = (
+        "import os; from pathlib import Path; from mtalign.notebook import execution, kernels, pages, preloaded\n"
+        f"kernels._become_kernel = lambda listen: {dies}\n"
+        "kernels.fork()\n"
+        f"print(execution.execute(pages.Page(Path({str(book)!r}), {{}}, 'done', 'done'), Path({str(tmp_path)!r}), {{}}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    survived = first_cell == "print(1)"
+    assert (done.stdout.strip() == "None") is survived and (tmp_path / "done.ipynb").is_file() is survived, done.stdout
