@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from mtalign.claims import take_off
-from mtalign.claims.levels import GAINED, MEASURE, at_seeds, common_seeds, crossings
+from mtalign.claims.levels import GAINED, MEASURE, at_seeds, crossings, usual_seeds
 
 
 def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
@@ -17,7 +17,7 @@ def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
 
     Standard errors are those of the 95% intervals on the log scale. Levels whose interval has no end above 0, or none at
     all, cannot be weighed and are left out: Q is a lower bound. I² and tau are of the levels that somebody chose, not of a
-    population of levels.
+    population of levels. Q takes levels as independent; they share RL seeds, and some their base models, so that p is rough.
     Higgins and Thompson, Statistics in Medicine 21 (2002) 1539; tau by DerSimonian and Laird (1986).
 
     Args:
@@ -74,19 +74,24 @@ def spreads(table: pd.DataFrame) -> dict[str, float]:
 AXES = ("pass@1", MEASURE, "maj@16", GAINED)
 
 
-def axes(table: pd.DataFrame, measures: Iterable[str] = (*AXES, "working")) -> pd.DataFrame:
-    """On which measure levels come nearest to one threshold, at the RL seeds that all have: of no prediction, exploratory.
+def axes(
+    table: pd.DataFrame, measures: Iterable[str] = ("chance-corrected pass@1", MEASURE, GAINED, "working")
+) -> pd.DataFrame:
+    """On which measure levels come nearest to one threshold; of no prediction, exploratory.
 
     Returns:
-        Columns measure, `heterogeneity`'s, and the smallest and the largest x50 of a level with an interval; least tau first.
+        Columns measure; `told`, the share of runs that a threshold from the other levels tells right, in the mean over levels;
+        `heterogeneity`'s, at the RL seeds that most levels have; the smallest and the largest x50 that has an interval. tau is of ln x50,
+        so that it compares measures only where all begin at 0. Most told right first.
     """
-    same, rows = at_seeds(table, common_seeds(table)), []
+    same, rows = at_seeds(table, usual_seeds(table)), []
     for measure in (name for name in measures if same[name].notna().all()):
-        found = crossings(same, measure)
-        row = {"measure": measure} | heterogeneity(found)
+        found, told = crossings(same, measure), hits(table.assign(theory=0.0), [measure])
         kept = found.loc[np.isfinite(found[["low", "x50", "high"]].astype(float)).all(axis=1), "x50"]
-        rows.append(row | {"smallest": kept.min(), "largest": kept.max()})
-    return pd.DataFrame(rows).sort_values("tau", kind="stable", ignore_index=True)
+        row = {"measure": measure, "told": told[measure].mean() if measure in told else float("nan")}
+        rows.append(row | heterogeneity(found) | {"smallest": kept.min(), "largest": kept.max()})
+    columns = ["measure", "told", "levels", "left_out", "Q", "p", "I2", "tau", "smallest", "largest"]
+    return pd.DataFrame(rows, columns=columns).sort_values("told", ascending=False, kind="stable", ignore_index=True)
 
 
 def hits(table: pd.DataFrame, measures: Iterable[str] = AXES) -> pd.DataFrame:

@@ -49,6 +49,24 @@ def where(value: float, low: float, high: float, measured: str = "") -> str:
     }[kind_of(value, low, high)]
 
 
+def ends(value: float, low: float, high: float) -> str:
+    """A threshold with its interval, where it is open too.
+
+    >>> ends(0.2, 0.1, 0.3), ends(INFINITY, 0.4, INFINITY), ends(INFINITY, INFINITY, INFINITY)
+    ('0.20 [0.10, 0.30]', 'above 0.40', 'above all that were measured')
+    >>> ends(0.4, 0.25, INFINITY), ends(-INFINITY, -INFINITY, 0.1), ends(float("nan"), float("nan"), float("nan"))
+    ('above 0.25', 'below 0.10', 'not testable')
+    """
+    if value != value:
+        return "not testable"
+    kind = kind_of(value, low, high)
+    if kind in ("everywhere", "nowhere"):
+        return f"{'below' if kind == 'everywhere' else 'above'} all that were measured"
+    if kind == "from":
+        return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    return f"above {low:.2f}" if low > -INFINITY else f"below {high:.2f}" if high < INFINITY else "not settled"
+
+
 def kind_of(value: float, low: float, high: float) -> str:
     """What a threshold and its interval say: `from` an alignment on, `everywhere`, `nearly` so, `nowhere`, `hardly` anywhere,
     or `open`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mtalign.claims.dose_words import kind_of, taking_off, where
+from mtalign.claims.dose_words import ends, kind_of, taking_off, where
 
 NAMES = {
     "centre": "the centre",
@@ -41,7 +41,7 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
     >>> beside = {"reference_x50": [0.2, 0.3], "reference_low": [0.1, 0.2], "reference_high": [0.3, 0.4]}
     >>> for line in in_sentences(pd.DataFrame({"level": ["centre", "agree=0.6"]} | ends | beside)):
     ...     print(line)
-    **The centre**, 9 runs: half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on; other levels are compared with its runs of the same RL seeds, 0.30 [0.20, 0.40].
+    **The centre**, 9 runs: half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on; other levels are compared with its runs of their own RL seeds, 0.30 [0.20, 0.40].
     **0.6 of wrong guesses agree**, 8 runs: from an alignment of 0.60 [0.50, 0.70] on, above the centre.
     """
     if REFERENCE not in set(crossings["level"]):
@@ -50,10 +50,11 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
     for row in in_order(crossings).itertuples():
         name, said = called(row.level), taking_off(row)
         if row.level == REFERENCE:
-            said += _beside(crossings, row)
+            said += _half_of(row) + _beside(crossings, row)
         else:
             threshold = row.x50, row.low, row.high
-            said = where(*threshold) if kind_of(*threshold) == "from" else said
+            kind = kind_of(*threshold)
+            said = where(*threshold) if kind == "from" else f"it is {ends(*threshold)}" if kind == "open" else said
             said += _half_of(row)
             side = "above the centre" if row.low > row.reference_high else "below the centre"
             said += f", {side if row.apart else 'not told apart from the centre'}"
@@ -79,10 +80,7 @@ def in_order(crossings: pd.DataFrame) -> pd.DataFrame:
 
 def _beside(table: pd.DataFrame, reference) -> str:
     """What levels are compared with, where they have fewer RL seeds than the reference."""
-    found = table.loc[
-        table["level"].ne(REFERENCE), ["reference_x50", "reference_low", "reference_high"]
-    ].drop_duplicates()
-    if len(found) != 1 or found.iloc[0, 0] == reference.x50 or not found.notna().all(axis=None):
-        return ""
-    at, low, high = found.iloc[0]
-    return f"; other levels are compared with its runs of the same RL seeds, {at:.2f} [{low:.2f}, {high:.2f}]"
+    columns = ["reference_x50", "reference_low", "reference_high"]
+    found = table.loc[table["level"].ne(REFERENCE), columns].drop_duplicates()
+    others = [ends(*row) for row in found.itertuples(index=False) if row.reference_x50 != reference.x50]
+    return f"; other levels are compared with its runs of their own RL seeds, {' or '.join(others)}" if others else ""

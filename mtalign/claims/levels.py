@@ -30,7 +30,7 @@ SETTINGS = {
 MEASURE = "chance-corrected pass@4"
 GAINED = "maj@16 - pass@1"  # what a majority of 16 adds to a single completion, before any training
 EMPTY = [
-    "level", "model", "task", "dose", "pretraining", "pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
+    "level", "model", "task", "dose", "pretraining", "pass@1", "chance-corrected pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
 ]  # fmt: skip
 
 
@@ -68,8 +68,8 @@ def cells(
         theory: whether the theory is asked too, which takes seconds for a cell.
 
     Returns:
-        Columns level, model, task, dose, pretraining (seed), the measures of the untrained model, `GAINED`, `working` (its share
-        of completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `seeds` of RL
+        Columns level, model, task, dose, pretraining (seed), the measures of the untrained model, `working` (its share of
+        completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `seeds` of RL
         and `shares` (of that gain, one for each run), `taken`, `runs`, and `theory`: the share that the mean-field theory
         predicts for a majority vote, NaN where it does not apply.
     """
@@ -114,7 +114,7 @@ def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict], policy
         "pretraining": recipe.seed,
         **measured(base),
     }
-    cell |= {GAINED: cell.get("maj@16", float("nan")) - cell["pass@1"], "working": base["after"]["thinking"]}
+    cell["working"] = base["after"]["thinking"]
     cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN}
     cell |= {"seeds": [record["config"]["seed"] for record in mapped], "shares": shares.tolist()}
     return cell | {"taken": int((shares > take_off.HALF).sum()), "runs": len(shares), "theory": theory}
@@ -140,10 +140,14 @@ def at_seeds(table: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
     return table[table["runs"] > 0]
 
 
-def common_seeds(table: pd.DataFrame) -> set[int]:
-    """The RL seeds that each level of the table has."""
-    of_level = [set().union(*these) for _, these in table.groupby("level")["seeds"]]
-    return set.intersection(*of_level) if of_level else set()
+def usual_seeds(table: pd.DataFrame) -> set[int]:
+    """The RL seeds that most levels of the table have: at them levels are compared with each other, few of them having fewer.
+
+    >>> usual_seeds(pd.DataFrame({"level": list("abc"), "seeds": [[0, 1, 2, 3], [0, 1], [0, 1]]}))
+    {0, 1}
+    """
+    of_level = [tuple(sorted(set().union(*these))) for _, these in table.groupby("level")["seeds"]]
+    return set(max(of_level, key=lambda seeds: (of_level.count(seeds), -len(seeds)), default=()))
 
 
 def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "centre") -> pd.DataFrame:
@@ -158,16 +162,16 @@ def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "cen
         row = {"level": level} | _crossing(these, measure)
         if not at.empty:
             beside = _crossing(at_seeds(at, set().union(*these["seeds"])), measure)
-            row |= {f"{REFERENCE}{name}": beside.get(name, float("nan")) for name in X50}
+            row |= {f"{BESIDE}{name}": beside.get(name, float("nan")) for name in X50}
         rows.append(row)
     frame = pd.DataFrame(
-        rows, columns=["level", "cells", "untestable", "runs", *X50, "top", *(REFERENCE + name for name in X50)]
+        rows, columns=["level", "cells", "untestable", "runs", *X50, "top", *(BESIDE + name for name in X50)]
     )
     frame["apart"] = (frame["low"] > frame["reference_high"]) | (frame["high"] < frame["reference_low"])
     return frame
 
 
-X50, REFERENCE = ("x50", "low", "high"), "reference_"
+X50, BESIDE = ("x50", "low", "high"), "reference_"
 
 
 def _crossing(cells: pd.DataFrame, measure: str) -> dict:

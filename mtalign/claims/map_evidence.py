@@ -7,41 +7,41 @@ from collections.abc import Callable
 import pandas as pd
 
 from mtalign.claims.between_levels import hits, spreads
-from mtalign.claims.dose_words import kind_of
+from mtalign.claims.dose_words import ends
 from mtalign.claims.level_words import called
 from mtalign.claims.levels import MEASURE
 
 AXIS = "share of untrained completions that work"
+NOTHING = "its runs have not finished"
 
 
 def thresholds(*levels: str) -> Callable[[pd.DataFrame], str]:
-    """x50 of these levels with their intervals.
+    """x50 of these levels with their intervals; the centre's at the RL seeds of the first.
 
-    >>> ends = pd.DataFrame({"x50": [0.1], "low": [0.08], "high": [0.2]}, index=["centre"])
-    >>> thresholds("centre", "group=4")(ends)
-    'x50 on the share of untrained completions that work: the centre 0.10 [0.08, 0.20], 4 completions of each prompt not finished'
+    >>> known = pd.DataFrame({"x50": [0.1], "low": [0.08], "high": [0.2]}, index=["centre"])
+    >>> thresholds("centre")(known), thresholds("group=4", "centre")(known)
+    ('x50 on the share of untrained completions that work: the centre 0.10 [0.08, 0.20]', 'its runs have not finished')
     """
 
     def shown(found: pd.DataFrame) -> str:
-        return f"x50 on the {AXIS}: " + ", ".join(f"{called(level)} {_x50(found, level)}" for level in levels)
+        if not set(levels) <= set(found.index):
+            return NOTHING
+        said = [f"{called(level)} {ends(*beside(found, level, levels[0]))}" for level in levels]
+        return f"x50 on the {AXIS}: {', '.join(said)}"
 
     return shown
 
 
-def _x50(found: pd.DataFrame, level: str) -> str:
-    if level not in found.index or pd.isna(found.loc[level, "x50"]):
-        return "not finished"
-    x50, low, high = found.loc[level, ["x50", "low", "high"]]
-    kind = kind_of(x50, low, high)
-    if kind == "from":
-        return f"{x50:.2f} [{low:.2f}, {high:.2f}]"
-    above = "above all that were measured" if x50 == float("inf") else f"{x50:.2f}"
-    return f"{above}, at least {low:.2f}" if kind == "hardly" else above if kind == "nowhere" else "not settled"
+def beside(found: pd.DataFrame, level: str, other: str) -> tuple[float, float, float]:
+    """x50, low and high of a level; of the reference those at the RL seeds of the other level, where they are known."""
+    if level == "centre" != other and "reference_x50" in found:
+        return tuple(float(found.loc[other, f"reference_{name}"]) for name in ("x50", "low", "high"))
+    return tuple(float(found.loc[level, name]) for name in ("x50", "low", "high"))
 
 
 def gains(table: pd.DataFrame) -> str:
     these = table[(table["level"] == "centre") & (table["dose"] >= 0.04)]
-    return f"the smallest gain is {these['gain'].min():.2f} of {len(these)}"
+    return NOTHING if these.empty else f"the smallest gain is {these['gain'].min():.2f} of {len(these)}"
 
 
 def told_right(*levels: str) -> Callable[[pd.DataFrame], str]:
@@ -49,8 +49,12 @@ def told_right(*levels: str) -> Callable[[pd.DataFrame], str]:
 
     def shown(table: pd.DataFrame) -> str:
         found = hits(table[table["level"].isin(levels)] if levels else table)
-        mean = found[["theory", MEASURE, "never"]].mean()
-        return f"the theory tells {mean['theory']:.2f} of the runs right, a threshold on pass@4 {mean[MEASURE]:.2f}, saying of none that it takes off {mean['never']:.2f}"
+        if found.empty:
+            return NOTHING
+        mean = found.set_index("level").mean()
+        measured = f", a threshold on pass@4 {mean[MEASURE]:.3f}" if MEASURE in mean else ""
+        told = f"the theory tells a share of {mean['theory']:.3f} of runs right{measured}, saying of none that it takes off {mean['never']:.3f}"
+        return f"in the mean over {len(found)} levels {told}" if len(found) > 1 else told
 
     return shown
 
@@ -60,29 +64,44 @@ def seeds(table: pd.DataFrame) -> str:
     return f"standard deviation of the share: RL seeds {found['seeds']:.2f}, checkpoints {found['checkpoints']:.2f}"
 
 
-def negatives(cells: pd.DataFrame) -> str:
-    these = cells[(cells["level"] == "right=0.7") & cells["testable"]]
-    shares = these["shares"].explode().astype(float)
-    return f"{int(these['taken'].sum())} of {int(these['runs'].sum())} runs take off, the mean share is {shares.mean():.2f}"
+def negatives(least: float) -> Callable[[pd.DataFrame], str]:
+    """How many runs from a dose on take off, and their mean share."""
+
+    def shown(cells: pd.DataFrame) -> str:
+        these = cells[(cells["level"] == "right=0.7") & cells["testable"] & (cells["dose"] >= least)]
+        if these.empty:
+            return NOTHING
+        shares = these["shares"].explode().astype(float)
+        return f"{int(these['taken'].sum())} of {int(these['runs'].sum())} runs take off, the mean share is {shares.mean():.2f}"
+
+    return shown
 
 
-def clipped(runs: pd.DataFrame) -> str:
-    """Clip fractions, and how accuracy changed with each reward."""
-    random = runs[runs["arm"] == "random_clipped"]
-    means = runs.groupby("arm")["change"].mean()
+def clip_fraction(runs: pd.DataFrame) -> str:
+    own = runs.loc[runs["arm"] == "random_clipped", "clip_fraction"]
+    return f"the clip fraction is {own.min():.2f} to {own.max():.2f}, between 0.05 and 0.2 in {own.between(0.05, 0.2).mean():.0%} of runs"
+
+
+def changes(runs: pd.DataFrame) -> str:
+    """How accuracy changed with each reward, dose by dose."""
     names = {
         "random_clipped": "random",
         "shuffled_clipped": "shuffled majority",
         "majority_clipped": "the majority itself",
     }
-    said = ", ".join(f"{name} {means[arm]:+.2f}" for arm, name in names.items() if arm in means)
-    return f"clip fraction {random['clip_fraction'].min():.2f} to {random['clip_fraction'].max():.2f}; mean change of accuracy: {said}"
+    means = runs.groupby(["dose", "arm"])["change"].mean()
+    said = [
+        f"at dose {dose:g} " + ", ".join(f"{names[arm]} {value:+.3f}" for arm, value in these.droplevel(0).items())
+        for dose, these in means[means.index.isin(names, level="arm")].groupby(level="dose")
+    ]
+    return f"accuracy changes {'; '.join(said)}"
 
 
 def one_example(runs: pd.DataFrame) -> str:
     """Shares, and what became of the reward's signal."""
-    shares = ", ".join(f"{dose:g}: {share:.2f}" for dose, share in runs.groupby("dose")["share"].mean().items())
-    return (
-        f"mean share by dose {shares}; runs end at an accuracy of {runs['accuracy'].min():.2f} to {runs['accuracy'].max():.2f}"
-        f" (guessing: {runs['chance'].iloc[0]:.2f}); {runs['signal'].mean():.1%} of the groups had rewards that differ"
-    )
+    means = runs.groupby(["dose", "rank"])["share"].mean()
+    shares = ", ".join(f"{rank} at dose {dose:g} {share:.2f}" for (dose, rank), share in means.items())
+    told = f"mean shares: {shares}"
+    if "accuracy" in runs:
+        told += f"; runs end at an accuracy of {runs['accuracy'].min():.2f} to {runs['accuracy'].max():.2f} (guessing: {runs['chance'].iloc[0]:.2f}); {runs['signal'].mean():.1%} of the groups had rewards that differ"
+    return told

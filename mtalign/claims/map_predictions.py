@@ -23,7 +23,7 @@ import pandas as pd
 
 from mtalign.claims import map_evidence as show
 from mtalign.claims.between_levels import hits, spreads
-from mtalign.claims.levels import at_seeds, common_seeds, crossings, planned
+from mtalign.claims.levels import crossings, planned
 from mtalign.config import paths
 from mtalign.config.grid import load_grid
 
@@ -56,17 +56,17 @@ def _above(found: pd.DataFrame, upper: str, lower: str) -> bool | None:
     """Whether one level's x50 is above another's: decided where their intervals are apart."""
     if not {upper, lower} <= set(found.index) or found.loc[[upper, lower], "x50"].isna().any():
         return None
-    one, other = found.loc[upper], found.loc[lower]
-    if one["low"] > other["high"]:
+    (_, low, high), (_, other_low, other_high) = show.beside(found, upper, lower), show.beside(found, lower, upper)
+    if low > other_high:
         return True
-    return False if one["high"] < other["low"] else None
+    return False if high < other_low else None
 
 
 def _unmoved(found: pd.DataFrame, level: str, factor: float = 1.5) -> bool | None:
     """Whether a level's x50 is the centre's within a factor: right where both ends of its interval are, wrong where apart."""
     if not {level, "centre"} <= set(found.index):
         return None
-    centre = found.loc["centre", "x50"]
+    centre = show.beside(found, "centre", level)[0]
     if not abs(centre) < float("inf"):
         return None
     return _within(found, level, centre / factor, centre * factor)
@@ -135,28 +135,28 @@ def _best_is_no_better(runs: pd.DataFrame) -> bool | None:
     return True if gap + 2 * error <= 0.1 else False if gap - 2 * error > 0.1 else None
 
 
-def _can_tell(runs: pd.DataFrame) -> bool:
-    """Whether the setting with clipping can tell rewards apart: there the majority itself ends higher than when shuffled.
+def _telling(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs at doses where that setting can tell rewards apart: the majority itself ends higher there than when shuffled.
 
     A condition written after the runs: where every reward ends at guessing, "as a shuffled majority" could not come out
     otherwise.
     """
     change = runs.groupby(["dose", "arm"])["change"].mean().unstack()
     if "majority_clipped" not in change:
-        return True
-    return bool((change["majority_clipped"] - change["shuffled_clipped"] > 0.05).any())
+        return runs
+    return runs[runs["dose"].isin(change.index[change["majority_clipped"] - change["shuffled_clipped"] > 0.05])]
 
 
 def _where_told(rule: Callable[[pd.DataFrame], bool | None]) -> Callable[[pd.DataFrame], bool | None]:
-    return lambda runs: rule(runs) if _can_tell(runs) else None
+    return lambda runs: None if _telling(runs).empty else rule(_telling(runs))
 
 
 FLOOR = ", where that setting can tell rewards apart (condition written after the runs)"
 PREDICTIONS = [
     Prediction("standard", "Standard RL gains at least 0.10 at each base model of the centre from dose 0.04 on", _standard_gains, show.gains, "cells"),
-    Prediction("centre", "The centre's x50 is the theory's 0.038 of completions that work within a factor of 2", lambda t: _within(t, "centre", 0.019, 0.076), show.thresholds("centre"), "centre"),
+    Prediction("centre", "The centre's x50 is the theory's 0.038 of completions that work within a factor of 2", lambda t: _within(t, "centre", 0.019, 0.076), show.thresholds("centre")),
     Prediction("theory", "The theory tells at least 0.85 of the centre's majority runs right, take-off or not", _theory_tells, show.told_right("centre"), "cells"),
-    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 on the share of completions that work", lambda t: _above(t, "agree=0.3", "centre"), show.thresholds("agree=0.3", "centre")),
+    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 (\"at equal pass@k\" was struck after the run: the rule looks at the share of completions that work)", lambda t: _above(t, "agree=0.3", "centre"), show.thresholds("agree=0.3", "centre")),
     Prediction("agree more", "More agreement (0.6) raises it further", lambda t: _above(t, "agree=0.6", "agree=0.3"), show.thresholds("agree=0.6", "agree=0.3")),
     Prediction("many answers", "A hundred answers lower x50", lambda t: _above(t, "centre", "arithmetic-100"), show.thresholds("arithmetic-100", "centre")),
     Prediction("few answers", "Four answers raise x50", lambda t: _above(t, "arithmetic-4", "centre"), show.thresholds("arithmetic-4", "centre")),
@@ -166,11 +166,11 @@ PREDICTIONS = [
     Prediction("long", "400 updates leave x50 within a factor of 1.5", lambda t: _unmoved(t, "updates=400"), show.thresholds("updates=400", "centre")),
     Prediction("small groups", "Groups of 4 leave x50 within a factor of 1.5", lambda t: _unmoved(t, "group=4"), show.thresholds("group=4", "centre")),
     Prediction("left out", "Over levels the theory tells as many runs right as chance-corrected pass@4 or more", _theory_beats, show.told_right(), "cells"),
-    Prediction("negatives", "Where working is right with 0.7, negative samples recover half of standard RL's gain in 0.8 of runs from dose 0.1 on", _negatives_suffice, show.negatives, "nsr"),
-    Prediction("negatives less", "There they recover 0.95 of it at most, in the mean: -1 on wrong samples cannot only choose the mode that works", _negatives_are_less, show.negatives, "nsr"),
-    Prediction("clipping", "Eight updates per rollout at 1e-3 clip 0.05 to 0.2 of tokens (else clipping is not tested)", _clipping_is_active, show.clipped, "drift"),
-    Prediction("drift", f"Random rewards with clipping end within 0.05 of a shuffled majority: both are drift{FLOOR}", _where_told(_random_is_drift), show.clipped, "drift"),
-    Prediction("erosion", f"Random rewards with clipping raise accuracy by less than 0.05 at each dose{FLOOR}", _where_told(_random_erodes), show.clipped, "drift"),
+    Prediction("negatives", "Where working is right with 0.7, negative samples recover half of standard RL's gain in 0.8 of runs from dose 0.1 on", _negatives_suffice, show.negatives(0.1), "nsr"),
+    Prediction("negatives less", "There they recover 0.95 of it at most, in the mean: -1 on wrong samples cannot only choose the mode that works", _negatives_are_less, show.negatives(0.0), "nsr"),
+    Prediction("clipping", "Eight updates per rollout at 1e-3 clip 0.05 to 0.2 of tokens (else clipping is not tested)", _clipping_is_active, show.clip_fraction, "drift"),
+    Prediction("drift", f"Random rewards with clipping end within 0.05 of a shuffled majority: both are drift{FLOOR}", _where_told(_random_is_drift), show.changes, "drift"),
+    Prediction("erosion", f"Random rewards with clipping raise accuracy by less than 0.05 at each dose{FLOOR}", _where_told(_random_erodes), show.changes, "drift"),
     Prediction("one example", "One example, 2,000 updates on-policy with an entropy bonus, recovers more than half in the mean at doses 0.2 and 0.4", _one_is_enough, show.one_example, "one"),
     Prediction("which example", "The best by historical variance is better than a random one by at most 0.1", _best_is_no_better, show.one_example, "one"),
     Prediction("seeds", "At the centre RL seeds differ more than base checkpoints of one dose", _seeds_matter_more, show.seeds, "cells"),
@@ -191,22 +191,20 @@ def judged(
 ) -> pd.DataFrame:
     """What came of each prediction: `right`, `wrong`, `undecided`, and why; levels count once most of their runs have finished.
 
-    Levels are compared at the RL seeds that all of them have: a seed is the same order of prompts at each.
+    A level is compared with the centre at its own RL seeds (since 2026-11-27, after the runs): a seed is the same order of prompts.
 
     Args:
         table: cells of the majority vote, as `levels.cells` gives them.
-        asked: runs of each level that the grid asks for, and of `drift`.
+        asked: runs of each level that the grid asks for; under "drift" and "one" those of the two tables below.
         nsr: cells of negative samples.
         drift, one: as `levels.drift` and `levels.one_example` give them.
 
     Returns:
         Columns prediction, words, outcome, because.
     """
-    cells, x50, centre = completed(table, asked), None, None
-    if cells is not None:
-        x50 = crossings(at_seeds(cells, common_seeds(cells)), X).set_index("level")
-        centre = crossings(cells[cells["level"] == "centre"], X).set_index("level")
-    given = {"cells": cells, "nsr": completed(nsr, asked), "x50": x50, "centre": centre}
+    cells = completed(table, asked)
+    given = {"cells": cells, "nsr": completed(nsr, asked)}  # by `Prediction.of`
+    given["x50"] = None if cells is None else crossings(cells, X).set_index("level")
     for name, found in (("drift", drift), ("one", one)):
         given[name] = found if found is not None and len(found) >= FEWEST * asked.get(name, 1) else None
     rows = []
@@ -214,7 +212,7 @@ def judged(
         known = given[each.of] is not None
         found = each.rule(given[each.of]) if known else None
         outcome = "undecided" if found is None else "right" if found else "wrong"
-        because = each.shows(given[each.of]) if known else "its runs have not finished"
+        because = each.shows(given[each.of]) if known else show.NOTHING
         rows.append({"prediction": each.name, "words": each.words, "outcome": outcome, "because": because})
     return pd.DataFrame(rows)
 

@@ -100,6 +100,6 @@ def judged(found: pd.DataFrame) -> list[Judged]:
     if len(expected):
         held = clustered(expected, "holds")
         one = above(held, LIKELY, "Where diagnose expects majority vote to hold, it does in published numbers")
-        every = known.loc[known["method"] == "majority_vote", "holds"].mean()
-        outcomes.append(replace(one, because=f"{held} of those hold; of all, whatever was expected, {every:.2f} do"))
+        every = clustered(known[known["method"] == "majority_vote"], "holds")
+        outcomes.append(replace(one, because=f"{held} of those hold; of all, whatever was expected, {every} do"))
     return outcomes

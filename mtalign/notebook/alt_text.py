@@ -33,12 +33,12 @@ def _panel(axis) -> str:
     if axis.containers and len(labels) == len(axis.patches):
         values = [f"{label} {bar.get_height():.2f}" for label, bar in zip(labels, axis.patches, strict=True)]
     for line in axis.lines:
-        heights = line.get_ydata()
-        known = len(heights) > 1 and all(map(math.isfinite, (heights[0], heights[-1])))
-        named = not str(line.get_label()).startswith("_")
-        if named and line.get_linestyle() == "None" and all(map(math.isfinite, heights)) and len(heights):
-            values.append(f"{line.get_label()} between {min(heights):.2f} and {max(heights):.2f}")  # points in no order
-        elif known and named:
+        heights = [float(height) for height in line.get_ydata() if math.isfinite(height)]
+        if not heights or str(line.get_label()).startswith("_"):
+            continue
+        if line.get_linestyle() == "None":  # points in no order
+            values.append(f"{line.get_label()} between {min(heights):.2f} and {max(heights):.2f}")
+        elif len(heights) > 1:
             values.append(f"{line.get_label()} from {heights[0]:.2f} to {heights[-1]:.2f}")
     more = f", and {len(values) - MOST} more" if len(values) > MOST else ""
     return ": ".join(part for part in (about, ", ".join(values[:MOST]) + more) if part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mtalign.claims.dose_words import where
+from mtalign.claims.dose_words import ends
 from mtalign.claims.level_words import called
 from mtalign.claims.predictions import Judged, Outcomes
 
@@ -14,19 +14,23 @@ PAPER = "arXiv 2508.21188"
 def of_the_map(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> Outcomes:
     """Notebook 16, from `map_predictions.judged`, and what the paper expects of each level from `levels.crossings`."""
     words = {"right": "confirmed", "wrong": "refuted", "undecided": "undecided"}
-    rule = "mtalign.claims.map_predictions, written before the runs; levels are compared at the RL seeds that all have"
+    rule = "mtalign.claims.map_predictions, written before the runs; that a level is compared with the centre at its own RL seeds, afterwards"
     own = [Judged(r.words, rule, words[r.outcome], r.because) for r in table.itertuples()]
     return Outcomes(own + ([] if crossings is None else one_threshold(crossings)))
 
 
 def one_threshold(crossings: pd.DataFrame, reference: str = "centre") -> list[Judged]:
     """That a level has the centre's x50 on pass@4, as it must where pass@4 is the factor."""
-    rule = "refuted where its interval lies wholly outside the centre's at the same RL seeds; confirmed where it lies within a factor of 1.5 of the centre's x50 (the factor: written after the run)"
+    rule = "refuted where its interval lies wholly outside the centre's at the same RL seeds; else confirmed where it lies within a factor of 1.5 of the centre's x50 (the factor: written after the run)"
     found = []
     for row in crossings[crossings["level"] != reference].itertuples():
-        within = row.reference_x50 / 1.5 <= row.low and row.high <= row.reference_x50 * 1.5
+        within = (
+            abs(row.reference_x50) < float("inf")
+            and row.reference_x50 / 1.5 <= row.low
+            and row.high <= row.reference_x50 * 1.5
+        )
         outcome = "refuted" if row.apart else "confirmed" if within else "undecided"
-        because = f"x50 is {_x50(row.x50, row.low, row.high)}, the centre's {_x50(row.reference_x50, row.reference_low, row.reference_high)}"
+        because = f"x50 is {ends(row.x50, row.low, row.high)}, the centre's {ends(row.reference_x50, row.reference_low, row.reference_high)}"
         found.append(
             Judged(
                 "A level has the centre's x50 on chance-corrected pass@4",
@@ -38,7 +42,3 @@ def one_threshold(crossings: pd.DataFrame, reference: str = "centre") -> list[Ju
             )
         )
     return found
-
-
-def _x50(value: float, low: float, high: float) -> str:
-    return where(value, low, high) or "not settled"

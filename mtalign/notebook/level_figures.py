@@ -52,7 +52,7 @@ def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figu
 
 
 def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Figure:
-    """x50 of each level with its interval, a row each; the band is the reference's interval at the same RL seeds.
+    """x50 of each level with its interval, a row each; the band is the reference's interval at the level's RL seeds.
 
     Args:
         crossings: as `levels.crossings` gives them.
@@ -68,15 +68,14 @@ def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Fi
         axis.hlines(place, measured.min(), measured.max(), color="0.8", linewidth=1)
         low, high = (float(np.clip(row[end], measured.min(), measured.max())) for end in ("low", "high"))
         colour = "C3" if row["apart"] else "C0"
+        edges = np.clip([row["reference_low"], row["reference_high"]], 0, cells[measure].max())
+        axis.fill_betweenx([place - 0.5, place + 0.5], *edges, color="0.5", alpha=0.2, linewidth=0)
         axis.hlines(place, low, high, color=colour, linewidth=3)
         if np.isfinite(row["x50"]):
             axis.plot(row["x50"], place, "o", color=colour)
         for end, marker, edge in (("low", "<", low), ("high", ">", high)):
             if not np.isfinite(row[end]):
                 axis.plot(edge, place, marker, color=colour)
-    found = table.loc[table["level"] != "centre", ["reference_low", "reference_high"]].dropna()
-    if len(found):
-        axis.axvspan(found["reference_low"].min(), found["reference_high"].max(), color="0.5", alpha=0.2)
     axis.set_yticks(range(len(table)), [called(level) for level in table["level"]])
     axis.set(xlabel=f"alignment ({measure})", xlim=(0, None))
     figure.suptitle("From which alignment on half of the majority votes take off", fontsize=11)

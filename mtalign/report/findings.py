@@ -228,7 +228,9 @@ def _arm(claim: str) -> str:
 
 
 def untrained_sentences(grid: Grid, records: Records) -> list[list[tuple[str, bool]]]:
-    """Where no verdict stands: what the untrained model reaches when it is asked in another way, surely more than it samples."""
+    """Where no verdict stands: what the untrained model reaches when it is asked in another way, where that is more than half of
+    what standard RL gains, with 95% confidence for each way by itself.
+    """
     said = []
     for row in gain_without_training(grid.runs, records).itertuples():
         if row.gain >= LEAST_GAIN and row.share.low > THRESHOLD:

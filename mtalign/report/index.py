@@ -76,7 +76,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
     advised, found_map = advice(tables, flips, runs), level_findings.mapped(grid, records)
     if found_map:
         draw(found_map.picture(), out / "levels.png")
-        told = level_findings.findings(found_map, grid, tables)
+        told = level_findings.findings(found_map, tables)
     elif tables:
         told = findings(grid, records, tables, flips, advised.exceptions if advised else ())
     else:
@@ -92,6 +92,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "strips": [strip(table) for table in tables],
         "words": WORDS,
         "map": embed((out / "levels.png").read_bytes(), found_map.in_words()) if found_map else None,
+        "pretrained": found_map.pretrained if found_map else 1,
         "headline": embed((out / "headline.png").read_bytes(), headline_text(bars)),
         "bars": bars.to_dict("records"),
         "tables": tables,

@@ -35,6 +35,11 @@ class Map:
     def picture(self) -> Figure:
         return level_figures.thresholds(self.crossings, self.cells, levels.MEASURE)
 
+    @property
+    def pretrained(self) -> int:
+        """Base models of each dose and level, at least."""
+        return int(self.cells.groupby(["level", "dose"])["pretraining"].nunique().min())
+
     def in_words(self) -> str:
         """The picture, for those who do not see it."""
         return " ".join(in_sentences(self.crossings)).replace("**", "")
@@ -50,22 +55,32 @@ def mapped(grid: Grid, records: Records) -> Map | None:
     return Map(done, levels.crossings(done))
 
 
-def findings(found: Map, grid: Grid, tables: list[dict]) -> Findings:
+def findings(found: Map, tables: list[dict]) -> Findings:
     """The first screen: whether it is one threshold, and that of each level."""
-    same = found.cells[found.cells["level"].notna()]
-    between = heterogeneity(levels.crossings(levels.at_seeds(same, levels.common_seeds(same))))
-    apart = f"Cochran's Q over {count(between['levels'], 'level')}, p {_short(between['p'])}, {between['I2']:.0%} of the spread is not chance"
-    lead = (
-        f"It is not one threshold on pass@4: {apart}."
-        if between["p"] < SURE
-        else f"That all levels share one threshold is not refuted: {apart}."
-    )
     said = [_strong(line) for line in in_sentences(found.crossings)]
-    tasks, models = {task for _, task in grid.pairs}, {model for model, _ in grid.pairs}
-    seeds = sorted({len(block.seeds) for block in grid.blocks.values()})
-    where = f"{count(len(models), 'base model')} made by recipe, {count(len(tasks), 'task')}, {seeds[0]} to {seeds[-1]} RL seeds each"
-    return Findings(
-        lead, [each for each in [*said, standard_sentence(list(each_once(tables).values()))] if each], where
+    said.append(standard_sentence(list(each_once(tables).values())))
+    cells = found.cells
+    counts = [
+        count(cells[name].nunique(), word)
+        for name, word in (("model", "base model"), ("task", "task"), ("level", "level"))
+    ]
+    seeds = sorted({len(each) for each in cells["seeds"]})
+    where = f"{counts[0]} made by recipe, {counts[1]}, {counts[2]}; RL seeds of each: {', '.join(map(str, seeds))}"
+    return Findings(_one_threshold(cells), [each for each in said if each], where)
+
+
+def _one_threshold(cells: pd.DataFrame) -> str:
+    """Whether levels share a threshold, by the rule of `between_levels.heterogeneity`; nothing where it cannot be asked."""
+    between = heterogeneity(levels.crossings(levels.at_seeds(cells, levels.usual_seeds(cells))))
+    if between["levels"] < 2:
+        return ""
+    left = f" ({between['left_out']} without an interval left out)" if between["left_out"] else ""
+    apart = f"Cochran's Q over {between['levels']} levels{left}, p {_short(between['p'])}, {between['I2']:.0%} of the spread is not chance"
+    shared = between["p"] >= SURE
+    return (
+        f"That all levels share one threshold on pass@4 is not refuted: {apart}."
+        if shared
+        else f"It is not one threshold on pass@4: {apart}."
     )
 
 

@@ -29,12 +29,22 @@ def judged_in(executed: Path) -> list[dict]:
 
 
 def of_notebooks(pages: list[Page], out: Path) -> list[dict]:
-    """Rows of the notebooks: those of `judged_in`, with `page`, the stem of the notebook's page.
+    """Rows of the notebooks: those of `judged_in`, with `page`, the stem of the notebook's page."""
+    return [row | {"page": page.stem} for page in pages for row in judged_in(out / f"{page.stem}.ipynb")]
 
-    What several notebooks judge by one rule with one outcome about one pair is one prediction, and stands once.
+
+def once(rows: list[dict]) -> list[dict]:
+    """Rows about one model and task that several notebooks judge alike, numbers included, stand once: they are one prediction.
+
+    >>> row = dict.fromkeys(FIELDS, "") | {"where": "micro-a, logic"}
+    >>> [each["page"] for each in once([row | {"page": "02"}, row | {"page": "10"}, row | {"page": "15", "where": "logic"}])]
+    ['02', '15']
     """
-    rows = [row | {"page": page.stem} for page in pages for row in judged_in(out / f"{page.stem}.ipynb")]
-    return list({tuple(row[field] for field in FIELDS): row for row in reversed(rows)}.values())[::-1]
+    found: dict[tuple, dict] = {}
+    for place, row in enumerate(rows):
+        of_a_pair = ", " in row.get("where", "")
+        found.setdefault(tuple(row.get(field) for field in FIELDS) if of_a_pair else (place,), row)
+    return list(found.values())
 
 
 def of_pairs(paired: list[dict]) -> list[dict]:
@@ -50,7 +60,7 @@ def of_pairs(paired: list[dict]) -> list[dict]:
 def all_judged(paired: list[dict], notebooks: list[dict]) -> list[dict]:
     """What notebooks judged, and paired arms whose notebook was executed by code that judged nothing."""
     known = {row["page"] for row in notebooks}
-    return [row for row in of_pairs(paired) if row["page"] not in known] + notebooks
+    return once([row for row in of_pairs(paired) if row["page"] not in known] + notebooks)
 
 
 def of_the_paper(tables: list[dict]) -> list[dict]:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mtalign.claims.between_levels import axes, heterogeneity, hits, spreads
-from mtalign.claims.levels import GAINED, MEASURE, at_seeds, cells, common_seeds, crossings, level, planned, runs_in
+from mtalign.claims.levels import GAINED, MEASURE, at_seeds, cells, crossings, level, planned, runs_in, usual_seeds
 from mtalign.claims.map_predictions import PREDICTIONS, judged
 from mtalign.config.grid import load_grid
 from mtalign.config.run import Run
@@ -89,7 +89,7 @@ def test_a_level_is_compared_with_the_centre_at_its_own_seeds():
         runs=8,
     )  # seeds 0 to 3 take off above 0.15, seeds 4 to 7 above 0.06
     table = pd.concat([centre, planted("few", 0.15, runs=4, pretraining=1)])
-    assert common_seeds(table) == {0, 1, 2, 3}
+    assert usual_seeds(table) == {0, 1, 2, 3}
     found = crossings(table, "working").set_index("level")
     assert found.loc["few", "reference_x50"] == found.loc["few", "x50"] and not found.loc["few", "apart"]
     assert found.loc["centre", "x50"] < found.loc["few", "x50"] and found.loc["centre", "runs"] == 48
@@ -121,6 +121,8 @@ def test_every_outcome_stands_beside_the_numbers_that_its_rule_looked_at():
     )
     assert found.loc["negatives", "because"] == "its runs have not finished"
     assert "not finished" in found.loc["slow", "because"]
+    without = judged(table[table["level"] != "centre"], {"agree=0.3": 144, "agree=0.6": 144})
+    assert set(without.loc[without["prediction"] != "agree more", "outcome"]) == {"undecided"}
 
 
 def test_random_rewards_are_drift_where_they_end_as_a_shuffled_majority_does():
@@ -237,7 +239,7 @@ def test_one_threshold_shows_no_spread_between_levels_and_two_do():
 def test_the_measure_on_which_levels_share_a_threshold_comes_first():
     table = pd.concat([planted("centre", 0.06), planted("few", 0.15)])
     table["pass@1"] = table[MEASURE] / table["level"].map({"centre": 0.065, "few": 0.14})  # about 1 at both thresholds
-    found = axes(table, ("pass@1", MEASURE))
+    found = axes(table, (MEASURE, "pass@1"))
     assert list(found["measure"]) == ["pass@1", MEASURE] and found["largest"][1] > 2 * found["smallest"][1]
 
 
