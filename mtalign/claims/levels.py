@@ -154,8 +154,8 @@ def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "cen
     """x50 of each level with its interval, from the testable cells, beside the reference level at the same RL seeds.
 
     Returns:
-        Columns level, cells, untestable, runs, x50, low, high, `top` (`mixed_logit.Crossing`); x50, low and high of the reference
-        at the level's seeds, with `reference_` before their names; and `apart`: whether the two intervals do not meet.
+        Columns level, cells, untestable, gain (of standard RL, its mean), runs, x50, low, high, `top` (`mixed_logit.Crossing`);
+        x50, low and high of the reference at the level's seeds, with `reference_` before their names; and `apart`: whether the two intervals do not meet.
     """
     rows, at = [], table[table["level"] == reference]
     for level, these in table.groupby("level", sort=False):
@@ -165,7 +165,7 @@ def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "cen
             row |= {f"{BESIDE}{name}": beside.get(name, float("nan")) for name in X50}
         rows.append(row)
     frame = pd.DataFrame(
-        rows, columns=["level", "cells", "untestable", "runs", *X50, "top", *(BESIDE + name for name in X50)]
+        rows, columns=["level", "cells", "untestable", "gain", "runs", *X50, "top", *(BESIDE + name for name in X50)]
     )
     frame["apart"] = (frame["low"] > frame["reference_high"]) | (frame["high"] < frame["reference_low"])
     return frame
@@ -176,7 +176,7 @@ X50, BESIDE = ("x50", "low", "high"), "reference_"
 
 def _crossing(cells: pd.DataFrame, measure: str) -> dict:
     kept = cells[cells["testable"]]
-    row = {"cells": len(kept), "untestable": len(cells) - len(kept), "runs": int(kept["runs"].sum())}
+    row = {"cells": len(kept), "untestable": len(cells) - len(kept), "gain": kept["gain"].mean(), "runs": int(kept["runs"].sum())}
     if kept[measure].nunique() < 2:
         return row
     counts = (kept[name].tolist() for name in (measure, "taken", "runs", "model"))
