@@ -176,7 +176,12 @@ X50, BESIDE = ("x50", "low", "high"), "reference_"
 
 def _crossing(cells: pd.DataFrame, measure: str) -> dict:
     kept = cells[cells["testable"]]
-    row = {"cells": len(kept), "untestable": len(cells) - len(kept), "gain": kept["gain"].mean(), "runs": int(kept["runs"].sum())}
+    row = {
+        "cells": len(kept),
+        "untestable": len(cells) - len(kept),
+        "gain": kept["gain"].mean(),
+        "runs": int(kept["runs"].sum()),
+    }
     if kept[measure].nunique() < 2:
         return row
     counts = (kept[name].tolist() for name in (measure, "taken", "runs", "model"))

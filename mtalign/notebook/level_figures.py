@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -62,7 +64,7 @@ def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Fi
     if crossings.empty:
         return nothing()
     table = in_order(crossings).iloc[::-1].reset_index(drop=True)
-    figure, axis = plt.subplots(figsize=(7, 1.9 + 0.32 * len(table)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6, 1.9 + 0.4 * len(table)), layout="constrained")
     for place, row in table.iterrows():
         measured = cells.loc[(cells["level"] == row["level"]) & cells["testable"], measure].clip(lower=0)
         axis.hlines(place, measured.min(), measured.max(), color="0.8", linewidth=1)
@@ -76,7 +78,7 @@ def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Fi
         for end, marker, edge in (("low", "<", low), ("high", ">", high)):
             if not np.isfinite(row[end]):
                 axis.plot(edge, place, marker, color=colour)
-    axis.set_yticks(range(len(table)), [called(level) for level in table["level"]])
+    axis.set_yticks(range(len(table)), [textwrap.fill(called(level), 20) for level in table["level"]], fontsize=9)
     axis.set(xlabel=f"alignment ({measure})", xlim=(0, None))
     figure.suptitle("From which alignment on half of the majority votes take off", fontsize=11)
     looks = [("C0", "not told apart from the centre"), ("C3", "apart from the centre"), ("0.8", "alignments measured")]
