@@ -21,6 +21,13 @@ class State:
         self.out, self.began, self.total = out, time.time(), len(todo) + sum(counts.values())
         self.since: dict[str, float] = {}
         self.failures: list[str] = []
+        self._forget({run.run_id for run in todo})
+
+    def _forget(self, todo: set[str]) -> None:
+        """Removes what a killed command left of runs that had just finished, or half-written."""
+        for path in (self.out / "progress").glob("*") if self.out else ():
+            if path.name not in todo:
+                path.unlink(missing_ok=True)
 
     def progress(self, run: Run) -> Path | None:
         """The file in which the run's worker says how far it is."""

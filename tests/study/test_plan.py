@@ -152,6 +152,17 @@ def test_status_says_what_is_running_done_failed_and_stopped(tmp_path):
     assert f"failed   {runs[0].run_id}" in said and not list((tmp_path / "progress").iterdir())
 
 
+def test_what_a_killed_command_left_of_a_run_that_had_just_finished_is_removed(tmp_path):
+    finished, open_ = (Run("micro-a", "logic", seed=seed) for seed in range(2))
+    counts = {"found": 1, "trained": 0, "failed": 0}
+    before = State(tmp_path, [finished, open_], counts)
+    for run in (finished, open_):
+        reporter(before.progress(run))(25, 100)
+    (tmp_path / "progress" / ".half.partial").write_text("2")
+    State(tmp_path, [open_], counts)
+    assert [path.name for path in (tmp_path / "progress").iterdir()] == [open_.run_id]
+
+
 def test_status_of_no_study_is_a_clear_line(tmp_path):
     with pytest.raises(ConfigError, match=r"state\.json: not there"):
         state(tmp_path)
