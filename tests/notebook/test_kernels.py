@@ -47,7 +47,7 @@ def test_a_forked_kernel_gives_what_a_started_one_gives_and_sees_no_other(tmp_pa
 
 @pytest.mark.skipif(not kernels.FORKS, reason="forks on Linux alone")
 @pytest.mark.parametrize("first_cell, dies", [
-    ("print(1)", "os._exit(1)"), ("print(1)", "(listen.recv(), os._exit(1))"), ("import os; open('ran', 'a').write('x'); os._exit(3)", "os._exit(1)"),
+    ("print(1)", "(listen.recv(), os._exit(1))"), ("import os; open('ran', 'a').write('x'); os._exit(3)", "os._exit(1)"),
 ])  # fmt: skip
 def test_a_kernel_that_dies_as_it_starts_is_started_once_more_and_one_whose_cell_kills_it_is_not(
     tmp_path, first_cell, dies
