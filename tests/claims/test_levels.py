@@ -111,9 +111,7 @@ def test_random_rewards_are_not_tested_where_the_majority_itself_ends_as_low():
 
 
 def test_every_outcome_stands_beside_the_numbers_that_its_rule_looked_at():
-    table = pd.concat([planted("centre", 0.06), planted("agree=0.3", 0.15), planted("agree=0.6", 0.15)]).assign(
-        gain=0.5
-    )
+    table = pd.concat([planted("centre", 0.06), planted("agree=0.3", 0.15), planted("agree=0.6", 0.15)])
     found = judged(table, {"centre": 144, "agree=0.3": 144, "agree=0.6": 144}).set_index("prediction")
     assert (
         "the centre 0.06" in found.loc["agree", "because"]
