@@ -146,7 +146,7 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
         found, known = threshold(table, task), registered()
         row = {"task": task, "x50": found.x50, "low": found.low, "high": found.high, "registered": known}
         rows.append(row | {"runs": found.runs, "checkpoints": found.checkpoints, "outcome": transfers(found, known)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["task", "x50", "low", "high", "registered", "runs", "checkpoints", "outcome"])
 
 
 def predictors(table: pd.DataFrame, arm: str = "majority_vote") -> pd.DataFrame:

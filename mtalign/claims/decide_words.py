@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mtalign.claims import decide
+from mtalign.claims.decide_part import Part, may_be_judged
 from mtalign.claims.dose_words import taking_off
 
 SAID = {
@@ -22,12 +23,22 @@ RULES = {  # name in `decide.falsified` -> what would falsify the thesis
 }
 
 
-def verdicts(table: pd.DataFrame) -> list[str]:
+def verdicts(table: pd.DataFrame, part: Part | None = None) -> list[str]:
     """The primary outcome of each task and what falsifies the thesis, as sentences.
 
     Args:
         table: as `decide.outcomes` gives it.
+        part: what there is of the registered runs; None where the table is all of them. Only whole warm-up seeds are judged;
+            where there is none, what the runs say so far stands here without a verdict.
     """
+    if part is None:
+        return _judged(table)
+    if part.seeds:
+        return [str(part), *_judged(may_be_judged(table, part))]
+    return [str(part), *(f"so far, {row.task}: {so_far(row)}" for row in decide.thresholds(table).itertuples())]
+
+
+def _judged(table: pd.DataFrame) -> list[str]:
     crossings = decide.thresholds(table)
     if crossings.empty:
         return ["Nothing is decided: no checkpoint has finished runs without and with standard RL."]
@@ -42,6 +53,16 @@ def verdicts(table: pd.DataFrame) -> list[str]:
             f"{len(unknown)} of {len(rules)} rules that could falsify it could not be applied, since runs that they need are missing."
         )
     return lines
+
+
+def so_far(row: Any) -> str:
+    """A row of `decide.thresholds` in a sentence without a verdict.
+
+    >>> from types import SimpleNamespace
+    >>> so_far(SimpleNamespace(x50=0.2, low=0.15, high=0.3, registered=0.13, runs=15, checkpoints=5))
+    'half of the majority votes take off from an alignment of 0.20 [0.15, 0.30] on (15 runs, 5 checkpoints); registered is 0.13.'
+    """
+    return f"{taking_off(row)} ({row.runs} runs, {row.checkpoints} checkpoints); registered is {row.registered:.2f}."
 
 
 def transfer(row: Any) -> str:
@@ -65,8 +86,13 @@ def rule(name: str) -> str:
     return f"in {task}, {RULES[kind]}" if task else RULES[kind]
 
 
-def falsified(table: pd.DataFrame) -> pd.DataFrame:
-    """Each rule that could falsify the thesis, and whether it does: a table with the columns rule and outcome."""
+def falsified(table: pd.DataFrame, part: Part | None = None) -> pd.DataFrame:
+    """Each rule that could falsify the thesis, and whether it does: a table with the columns rule and outcome.
+
+    Args:
+        part: as for `verdicts`; rules are applied to whole warm-up seeds alone.
+    """
+    table = table if part is None else may_be_judged(table, part)
     words = {True: "falsifies the thesis", False: "is not met", None: "could not be applied: runs are missing"}
     rules = decide.falsified(table)
     return pd.DataFrame({"rule": [rule(name) for name in rules], "outcome": [words[holds] for holds in rules.values()]})

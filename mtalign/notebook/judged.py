@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from mtalign.claims import decide
+from mtalign.claims.decide_part import Part, may_be_judged
 from mtalign.claims.dose_words import taking_off
 from mtalign.claims.predictions import (
     EQUAL,
@@ -243,16 +245,19 @@ def paired(difference: pd.DataFrame, spread: pd.DataFrame) -> Outcomes:
     return found
 
 
-def decided(table: pd.DataFrame) -> Outcomes:
-    """Notebook 15: does the threshold transfer, from `decide.thresholds`."""
+def decided(table: pd.DataFrame, part: Part) -> Outcomes:
+    """Notebook 15: does the threshold transfer, from `decide.outcomes`; judged on whole warm-up seeds alone."""
     words = {"transfers": "confirmed", "does not transfer": "refuted", "undecided": "undecided"}
     rule = "confirmed where the whole interval lies within a factor 2, refuted where it lies farther away"
     statement = "The majority vote takes off where it does in the micro study"
-    found = Outcomes()
-    for r in table.itertuples():
-        because = f"{taking_off(r)}, registered is {r.registered:.2f}"
-        found.append(Judged(statement, rule, words[r.outcome], because, r.task))
-    return found
+    crossings = decide.thresholds(may_be_judged(table, part) if part.seeds else table)
+    if not part.seeds:
+        because = f"{part.done} of {part.planned} registered runs are there, and no warm-up seed is whole"
+        return Outcomes(Judged(statement, rule, "undecided", because, r.task) for r in crossings.itertuples())
+    return Outcomes(
+        Judged(statement, rule, words[r.outcome], f"{taking_off(r)}, registered is {r.registered:.2f}", r.task)
+        for r in crossings.itertuples()
+    )
 
 
 def together(*parts: Outcomes) -> Outcomes:

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtalign.claims import decide
+from mtalign.claims.decide_part import Part
 from mtalign.claims.predictions import AFTER, Outcomes, above, afterwards
 from mtalign.config import paths
 from mtalign.notebook import judged
@@ -144,15 +146,18 @@ def test_the_paper_is_refuted_by_a_level_whose_threshold_lies_apart_from_the_cen
     assert {each.source for each in found} == {judged.PAPER} and "0.70 [0.60, 0.80]" in found[0].because
 
 
-def test_the_registered_threshold_and_the_map_use_the_same_three_words():
+def test_the_registered_threshold_and_the_map_use_the_same_three_words(monkeypatch):
     rows = [
         ("a", "transfers", 0.1, 0.08, 0.2),
         ("b", "does not transfer", 0.6, 0.5, 0.7),
         ("c", "undecided", -INF, -INF, 0.4),
     ]
-    table = pd.DataFrame(rows, columns=["task", "outcome", "x50", "low", "high"]).assign(registered=0.13)
-    found = judged.decided(table)
+    table = pd.DataFrame(rows, columns=["task", "outcome", "x50", "low", "high"]).assign(registered=0.13, warm_seed=0)
+    monkeypatch.setattr(decide, "thresholds", lambda outcomes: outcomes)
+    found = judged.decided(table, Part((0,), 4, 70, 250))
     assert outcomes(found) == ["confirmed", "refuted", "undecided"] and "inf" not in found[2].line()
+    found = judged.decided(table, Part((), 4, 30, 250))
+    assert outcomes(found) == ["undecided"] * 3 and "30 of 250 registered runs are there" in found[0].line()
     mapped = pd.DataFrame({"words": ["x", "y", "z"], "outcome": ["right", "wrong", "undecided"]}).assign(because="")
     assert outcomes(judged.of_the_map(mapped)) == ["confirmed", "refuted", "undecided"]
     assert "1 confirmed, 1 refuted, 1 undecided" in judged.in_short(judged.of_the_map(mapped)).data
