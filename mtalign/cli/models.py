@@ -35,7 +35,9 @@ STYLE = "Of prompts for pretrained models: reason first; answer at once after th
     help="Sampling stops where the interval of pass@4 reaches no further than this to either side.",
 )
 @TEMPERATURE
-@click.option("--style", type=STYLES, default="think", show_default=True, help=STYLE)
+@click.option(
+    "--style", type=STYLES, help=STYLE + "  [default: think, or direct where a model gives more answers there]"
+)
 @click.option(
     "--max-tokens", type=click.IntRange(min=1), help="Of a completion.  [default: 20 on a micro task, else 128]"
 )

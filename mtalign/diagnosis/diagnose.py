@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mtalign.config.arms import Style
-from mtalign.diagnosis.card import FEWEST, Card, card
+from mtalign.diagnosis.card import FEW_ANSWERS, FEWEST, Card, card
 from mtalign.diagnosis.samples import Sampled, decisive, measure, tally
 
 STEPS = (0, 2, 6, 12, *range(20, 10_000, 8))  # questions after which there is an estimate: the first one soon
@@ -28,6 +28,7 @@ class Budget:
         prompts: questions, at most.
         precision: half the width of the interval of chance-corrected pass@4 from which on it is narrow enough.
         max_tokens: of a completion; None for 20 on a micro task, else 128.
+        style: of prompts; None for `think`, or for `direct` where too few completions of `think` hold an answer (`chosen`).
     """
 
     samples: int | None = None
@@ -35,8 +36,38 @@ class Budget:
     precision: float = 0.1
     max_tokens: int | None = None
     temperature: float = 1.0
-    style: Style = "think"
+    style: Style | None = None
     seed: int = 0
+
+
+def chosen(draw: Callable[[Style], list[Sampled]]) -> tuple[Style, list[Sampled], str]:
+    """The style to ask in where none was given, its samples, and what a reader should know of the choice.
+
+    It is `think`, unless fewer than half of its completions hold an answer and more of those of `direct` do. What is right plays no
+    part, so that the choice makes no model look better aligned than it is in that style.
+
+    Args:
+        draw: samples of the first questions in a style.
+
+    >>> from collections import Counter
+    >>> drawn = {"think": [Sampled(4, 0, Counter({None: 4}))], "direct": [Sampled(4, 1, Counter({"7": 4}))]}
+    >>> style, _, said = chosen(drawn.get)
+    >>> style, said
+    ('direct', 'asked in the style direct: of the first completions 0% held an answer in the style think, 100% in this one')
+    """
+    found: dict[Style, list[Sampled]] = {}
+    shares: dict[Style, float] = {}
+    for style in ("think", "direct"):
+        found[style] = draw(style)
+        number = sum(each.number for each in found[style])
+        shares[style] = 1 - sum((each.votes or {}).get(None, 0) for each in found[style]) / number
+        if shares[style] >= FEW_ANSWERS:
+            break
+    best = max(shares, key=shares.__getitem__)
+    if best == "think":
+        return best, found[best], ""
+    said = f"of the first completions {shares['think']:.0%} held an answer in the style think, {shares[best]:.0%} in this one"
+    return best, found[best], f"asked in the style {best}: {said}"
 
 
 def sequential(batches: Iterable[list[Sampled]], chance: float, precision: float) -> Iterator[list[Sampled]]:
@@ -78,21 +109,29 @@ def diagnose(
     tokens = budget.max_tokens or (128 if known.instruction else 20)
     examples, shown = known.eval[: budget.prompts], demonstrations(known)
 
+    def ask(style: Style, start: int, end: int) -> list[Sampled]:
+        texts = [render(tokenizer, e.prompt, known.instruction, style, shown) for e in examples[start:end]]
+        drawn = sample(loaded, tokenizer, texts, number, tokens, budget.seed + start, budget.temperature)
+        return [
+            tally(d, e.answer, e.kind or known.kind, known.chance_of(e), e.options)
+            for d, e in zip(drawn, examples[start:end], strict=True)
+        ]
+
+    style, first, note = budget.style or "think", [], ""
+    if budget.style is None and known.instruction:  # a micro task is asked as it is
+        style, first, note = chosen(lambda style: ask(style, *STEPS[:2]))
+
     def batches() -> Iterator[list[Sampled]]:
         for start, end in pairwise(STEPS):
-            if batch := examples[start:end]:
-                texts = [render(tokenizer, e.prompt, known.instruction, budget.style, shown) for e in batch]
-                drawn = sample(loaded, tokenizer, texts, number, tokens, budget.seed + start, budget.temperature)
-                yield [
-                    tally(d, e.answer, e.kind or known.kind, known.chance_of(e), e.options)
-                    for d, e in zip(drawn, batch, strict=True)
-                ]
+            if start < len(examples):
+                yield first if first and start == 0 else ask(style, start, end)
 
-    settings = {key: asdict(budget)[key] for key in ("temperature", "style", "seed")} | {"max_tokens": tokens}
+    settings = {"temperature": budget.temperature, "style": style, "seed": budget.seed, "max_tokens": tokens}
     found: Card | None = None
     try:
         for sampled in sequential(batches(), known.chance, budget.precision):
-            found = replace(card(sampled, model, task, known.chance, known.chance_is), settings=settings)
+            found = card(sampled, model, task, known.chance, known.chance_is)
+            found = replace(found, settings=settings, notes=(*found.notes, *([note] if note else [])))
             if progress:
                 progress(found, time.monotonic() - began)
     except KeyboardInterrupt:

