@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from mtalign.claims.dose_words import ends, kind_of, taking_off, where
+from mtalign.claims.levels import CENTRE
 
 NAMES = {
-    "centre": "the centre",
+    CENTRE: "the centre",
     "agree": "{} of wrong guesses agree",
     "right": "working is right with probability {}",
     "lr": "learning rate {}",
@@ -28,9 +29,6 @@ def called(level: str) -> str:
     return ", ".join(NAMES.get(name, name).format(value) for name, _, value in parts)
 
 
-REFERENCE = "centre"
-
-
 def in_sentences(crossings: pd.DataFrame) -> list[str]:
     """A sentence for each level, the reference first, then those whose threshold lies elsewhere.
 
@@ -44,12 +42,12 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
     **The centre**, 9 runs: half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on; other levels are compared with its runs of their own RL seeds, 0.30 [0.20, 0.40].
     **0.6 of wrong guesses agree**, 8 runs: from an alignment of 0.60 [0.50, 0.70] on, above the centre.
     """
-    if REFERENCE not in set(crossings["level"]):
-        return [f"The {REFERENCE} of the map has not finished."]
+    if CENTRE not in set(crossings["level"]):
+        return [f"The {CENTRE} of the map has not finished."]
     lines = []
     for row in in_order(crossings).itertuples():
         name, said = called(row.level), taking_off(row)
-        if row.level == REFERENCE:
+        if row.level == CENTRE:
             said += _half_of(row) + _beside(crossings, row)
         else:
             threshold = row.x50, row.low, row.high
@@ -74,13 +72,13 @@ def _half_of(row) -> str:
 
 def in_order(crossings: pd.DataFrame) -> pd.DataFrame:
     """The reference first, then levels whose threshold lies elsewhere, then the others."""
-    order = crossings["level"].ne(REFERENCE) * (2 - crossings["apart"].astype(int))
+    order = crossings["level"].ne(CENTRE) * (2 - crossings["apart"].astype(int))
     return crossings.loc[order.sort_values(kind="stable").index]
 
 
 def _beside(table: pd.DataFrame, reference) -> str:
     """What levels are compared with, where they have fewer RL seeds than the reference."""
     columns = ["reference_x50", "reference_low", "reference_high"]
-    found = table.loc[table["level"].ne(REFERENCE), columns].drop_duplicates()
+    found = table.loc[table["level"].ne(CENTRE), columns].drop_duplicates()
     others = [ends(*row) for row in found.itertuples(index=False) if row.reference_x50 != reference.x50]
     return f"; other levels are compared with its runs of their own RL seeds, {' or '.join(others)}" if others else ""

@@ -28,6 +28,11 @@ SETTINGS = {
     "group": "num_generations",
 }  # fields of a run that levels vary
 MEASURE = "chance-corrected pass@4"
+CENTRE = "centre"  # the level that differs in nothing
+ONE, SLOW_ONE = (
+    "updates=2000",
+    "updates=2000, lr=3e-05",
+)  # of runs on one example: at the centre's learning rate, at a tenth of it
 GAINED = "maj@16 - pass@1"  # what a majority of 16 adds to a single completion, before any training
 EMPTY = [
     "level", "model", "task", "dose", "pretraining", "pass@1", "chance-corrected pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
@@ -47,7 +52,7 @@ def level(run: Run) -> str:
         name: getattr(Run, field) for name, field in SETTINGS.items()
     }
     parts = [f"{name}={value}" for name, value in own.items() if value != usual[name]]
-    return ", ".join([run.task] * (run.task != "arithmetic") + parts) or "centre"
+    return ", ".join([run.task] * (run.task != "arithmetic") + parts) or CENTRE
 
 
 def runs_in(store: Records) -> list[Run]:
@@ -150,7 +155,7 @@ def usual_seeds(table: pd.DataFrame) -> set[int]:
     return set(max(of_level, key=lambda seeds: (of_level.count(seeds), -len(seeds)), default=()))
 
 
-def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = "centre") -> pd.DataFrame:
+def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = CENTRE) -> pd.DataFrame:
     """x50 of each level with its interval, from the testable cells, beside the reference level at the same RL seeds.
 
     Returns:
@@ -190,13 +195,14 @@ def _crossing(cells: pd.DataFrame, measure: str) -> dict:
 
 
 def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:
-    """How many runs with that reward each level has; under "drift" and "one" those of `drift` and `one_example`.
+    """How many runs with that reward each level has; under "drift", "one" and "slow one" those of `drift` and `one_example`.
 
     >>> planned([Run("micro:arithmetic?dose=0.1", "arithmetic", reward="majority_vote", seed=seed) for seed in range(3)])
-    {'drift': 0, 'one': 0, 'centre': 3}
+    {'drift': 0, 'one': 0, 'slow one': 0, 'centre': 3}
     """
     runs = list(runs)
-    found = {"drift": sum(map(_is_drifting, runs)), "one": sum(run.subset == "one_shot" for run in runs)}
+    ones = [level(run) for run in runs if run.subset == "one_shot"]
+    found = {"drift": sum(map(_is_drifting, runs)), "one": ones.count(ONE), "slow one": ones.count(SLOW_ONE)}
     for run in runs:
         if run.max_steps and _arm(run) == (reward, objective, "full") and not _is_drifting(run):
             found[level(run)] = found.get(level(run), 0) + 1
@@ -229,7 +235,7 @@ def one_example(runs: Iterable[Run], store: Records) -> pd.DataFrame:
     """A row for each finished run on one example, with the share of standard RL's gain at the same seed and budget.
 
     Returns:
-        Columns model, dose, arm, rank, seed, share; `accuracy` at the end and `chance`; `signal`, the share of groups in
+        Columns level, model, dose, arm, rank, seed, share; `accuracy` at the end and `chance`; `signal`, the share of groups in
         training whose rewards differed; and `constant`, the share of held-out prompts of which all samples are right or none.
     """
     rows = []
@@ -239,7 +245,8 @@ def one_example(runs: Iterable[Run], store: Records) -> pd.DataFrame:
         found = [store.read(each) for each in (run, run.standard, run.base)]
         if all(record and record["status"] == "finished" for record in found):
             share = recovered(*(accuracies([record]).mean() for record in found))
-            row = {"model": run.model, "dose": dialled.parse(run.model).dose, "arm": run.arm, "rank": run.rank}
+            row = {"level": level(run), "model": run.model, "dose": dialled.parse(run.model).dose, "arm": run.arm}
+            row["rank"] = run.rank
             row |= {"seed": run.seed, "share": float(share), "accuracy": float(accuracies(found[:1]).mean())}
             right = np.array(found[0]["after"]["correct"]) / found[0]["after"]["num_samples"]
             silent = np.mean(found[0]["curve"]["frac_reward_zero_std"])

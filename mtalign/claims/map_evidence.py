@@ -9,7 +9,7 @@ import pandas as pd
 from mtalign.claims.between_levels import hits, spreads
 from mtalign.claims.dose_words import ends
 from mtalign.claims.level_words import called
-from mtalign.claims.levels import MEASURE
+from mtalign.claims.levels import CENTRE, MEASURE
 
 AXIS = "share of untrained completions that work"
 NOTHING = "its runs have not finished"
@@ -34,13 +34,13 @@ def thresholds(*levels: str) -> Callable[[pd.DataFrame], str]:
 
 def beside(found: pd.DataFrame, level: str, other: str) -> tuple[float, float, float]:
     """x50, low and high of a level; of the reference those at the RL seeds of the other level, where they are known."""
-    if level == "centre" != other and "reference_x50" in found:
+    if level == CENTRE != other and "reference_x50" in found:
         return tuple(float(found.loc[other, f"reference_{name}"]) for name in ("x50", "low", "high"))
     return tuple(float(found.loc[level, name]) for name in ("x50", "low", "high"))
 
 
 def gains(table: pd.DataFrame) -> str:
-    these = table[(table["level"] == "centre") & (table["dose"] >= 0.04)]
+    these = table[(table["level"] == CENTRE) & (table["dose"] >= 0.04)]
     return NOTHING if these.empty else f"the smallest gain is {these['gain'].min():.2f} of {len(these)}"
 
 
@@ -60,7 +60,7 @@ def told_right(*levels: str) -> Callable[[pd.DataFrame], str]:
 
 
 def seeds(table: pd.DataFrame) -> str:
-    found = spreads(table[table["level"] == "centre"])
+    found = spreads(table[table["level"] == CENTRE])
     return f"standard deviation of the share: RL seeds {found['seeds']:.2f}, checkpoints {found['checkpoints']:.2f}"
 
 
@@ -99,8 +99,12 @@ def changes(runs: pd.DataFrame) -> str:
 
 def one_example(runs: pd.DataFrame) -> str:
     """Shares, and what became of the reward's signal."""
-    means = runs.groupby(["dose", "rank"])["share"].mean()
-    shares = ", ".join(f"{rank} at dose {dose:g} {share:.2f}" for (dose, rank), share in means.items())
+    means = runs.groupby(["level", "dose", "rank"], sort=False)["share"].mean()
+    beside = runs["level"].nunique() > 1
+    shares = ", ".join(
+        f"{rank} at dose {dose:g}{f', {called(level)},' * beside} {share:.2f}"
+        for (level, dose, rank), share in means.items()
+    )
     told = f"mean shares: {shares}"
     if "accuracy" in runs:
         told += f"; runs end at an accuracy of {runs['accuracy'].min():.2f} to {runs['accuracy'].max():.2f} (guessing: {runs['chance'].iloc[0]:.2f}); {runs['signal'].mean():.1%} of the groups had rewards that differ"

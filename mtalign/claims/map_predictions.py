@@ -11,7 +11,9 @@ Doses were placed by it.
 Power (`map_power`, x50 at 0.05): with three pretraining seeds and eight RL seeds the centre's x50 is known within a factor of
 1.15 if checkpoints differ little (0.1 in ln x50), of 1.4 if they differ by 0.3; against a level with four RL seeds a shift
 by 1.37 or by 2.0 to 2.2 is seen with power 0.8. Twice the RL seeds help little where checkpoints differ; more pretraining
-seeds would. What shifts by less than 1.4 cannot be told from no shift, and is called undecided.
+seeds would. What shifts by less than 1.4 cannot be told from no shift, and is called undecided. One example (added on
+2026-11-27): shares of one dose spread by 0.03 at the centre's rate; with four slow runs a dose, were they to spread by 0.1, a
+difference of 0.15 is seen with power 0.8.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import pandas as pd
 
 from mtalign.claims import map_evidence as show
 from mtalign.claims.between_levels import hits, spreads
-from mtalign.claims.levels import crossings, planned
+from mtalign.claims.levels import CENTRE, ONE, SLOW_ONE, crossings, planned
 from mtalign.config import paths
 from mtalign.config.grid import load_grid
 
@@ -64,21 +66,21 @@ def _above(found: pd.DataFrame, upper: str, lower: str) -> bool | None:
 
 def _unmoved(found: pd.DataFrame, level: str, factor: float = 1.5) -> bool | None:
     """Whether a level's x50 is the centre's within a factor: right where both ends of its interval are, wrong where apart."""
-    if not {level, "centre"} <= set(found.index):
+    if not {level, CENTRE} <= set(found.index):
         return None
-    centre = show.beside(found, "centre", level)[0]
+    centre = show.beside(found, CENTRE, level)[0]
     if not abs(centre) < float("inf"):
         return None
     return _within(found, level, centre / factor, centre * factor)
 
 
 def _standard_gains(table: pd.DataFrame) -> bool | None:
-    these = table[(table["level"] == "centre") & (table["dose"] >= 0.04)]
+    these = table[(table["level"] == CENTRE) & (table["dose"] >= 0.04)]
     return None if these.empty else bool(these["testable"].all())
 
 
 def _theory_tells(table: pd.DataFrame, least: float = 0.85) -> bool | None:
-    these = hits(table[table["level"] == "centre"])
+    these = hits(table[table["level"] == CENTRE])
     return None if these.empty else bool(these["theory"].iloc[0] >= least)
 
 
@@ -90,7 +92,7 @@ def _theory_beats(table: pd.DataFrame) -> bool | None:
 
 
 def _seeds_matter_more(table: pd.DataFrame) -> bool | None:
-    found = spreads(table[table["level"] == "centre"])
+    found = spreads(table[table["level"] == CENTRE])
     return None if pd.isna(found["seeds"]) else found["seeds"] > found["checkpoints"]
 
 
@@ -135,6 +137,21 @@ def _best_is_no_better(runs: pd.DataFrame) -> bool | None:
     return True if gap + 2 * error <= 0.1 else False if gap - 2 * error > 0.1 else None
 
 
+def _slow_one_keeps_more(runs: pd.DataFrame) -> bool | None:
+    """At each dose the mean share above that at the centre's learning rate, by more than two standard errors."""
+    sides = []
+    for _, these in runs.groupby("dose"):
+        slow, usual = (these[these["level"] == level]["share"] for level in (SLOW_ONE, ONE))
+        gap, error = slow.mean() - usual.mean(), (slow.var() / len(slow) + usual.var() / len(usual)) ** 0.5
+        sides.append(True if gap > 2 * error else False if gap < -2 * error else None)
+    return False if False in sides else None if None in sides else True
+
+
+def _slow_one_is_not_enough(runs: pd.DataFrame) -> bool | None:
+    slow = runs[runs["level"] == SLOW_ONE]
+    return bool(slow.groupby("dose")["share"].mean().max() < 0.5)
+
+
 def _telling(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs at doses where that setting can tell rewards apart: the majority itself ends higher there than when shuffled.
 
@@ -152,19 +169,20 @@ def _where_told(rule: Callable[[pd.DataFrame], bool | None]) -> Callable[[pd.Dat
 
 
 FLOOR = ", where that setting can tell rewards apart (condition written after the runs)"
+LATER = " (written on 2026-11-27, after the other levels and before these runs)"
 PREDICTIONS = [
     Prediction("standard", "Standard RL gains at least 0.10 at each base model of the centre from dose 0.04 on", _standard_gains, show.gains, "cells"),
-    Prediction("centre", "The centre's x50 is the theory's 0.038 of completions that work within a factor of 2", lambda t: _within(t, "centre", 0.019, 0.076), show.thresholds("centre")),
-    Prediction("theory", "The theory tells at least 0.85 of the centre's majority runs right, take-off or not", _theory_tells, show.told_right("centre"), "cells"),
-    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 (\"at equal pass@k\" was struck after the run: the rule looks at the share of completions that work)", lambda t: _above(t, "agree=0.3", "centre"), show.thresholds("agree=0.3", "centre")),
+    Prediction("centre", "The centre's x50 is the theory's 0.038 of completions that work within a factor of 2", lambda t: _within(t, CENTRE, 0.019, 0.076), show.thresholds(CENTRE)),
+    Prediction("theory", "The theory tells at least 0.85 of the centre's majority runs right, take-off or not", _theory_tells, show.told_right(CENTRE), "cells"),
+    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 (\"at equal pass@k\" was struck after the run: the rule looks at the share of completions that work)", lambda t: _above(t, "agree=0.3", CENTRE), show.thresholds("agree=0.3", CENTRE)),
     Prediction("agree more", "More agreement (0.6) raises it further", lambda t: _above(t, "agree=0.6", "agree=0.3"), show.thresholds("agree=0.6", "agree=0.3")),
-    Prediction("many answers", "A hundred answers lower x50", lambda t: _above(t, "centre", "arithmetic-100"), show.thresholds("arithmetic-100", "centre")),
-    Prediction("few answers", "Four answers raise x50", lambda t: _above(t, "arithmetic-4", "centre"), show.thresholds("arithmetic-4", "centre")),
-    Prediction("fallible", "Working that is right with 0.7 raises x50", lambda t: _above(t, "right=0.7", "centre"), show.thresholds("right=0.7", "centre")),
-    Prediction("slow", "Learning rate 1e-4 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.0001"), show.thresholds("lr=0.0001", "centre")),
-    Prediction("rapid", "Learning rate 1e-3 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.001"), show.thresholds("lr=0.001", "centre")),
-    Prediction("long", "400 updates leave x50 within a factor of 1.5", lambda t: _unmoved(t, "updates=400"), show.thresholds("updates=400", "centre")),
-    Prediction("small groups", "Groups of 4 leave x50 within a factor of 1.5", lambda t: _unmoved(t, "group=4"), show.thresholds("group=4", "centre")),
+    Prediction("many answers", "A hundred answers lower x50", lambda t: _above(t, CENTRE, "arithmetic-100"), show.thresholds("arithmetic-100", CENTRE)),
+    Prediction("few answers", "Four answers raise x50", lambda t: _above(t, "arithmetic-4", CENTRE), show.thresholds("arithmetic-4", CENTRE)),
+    Prediction("fallible", "Working that is right with 0.7 raises x50", lambda t: _above(t, "right=0.7", CENTRE), show.thresholds("right=0.7", CENTRE)),
+    Prediction("slow", "Learning rate 1e-4 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.0001"), show.thresholds("lr=0.0001", CENTRE)),
+    Prediction("rapid", "Learning rate 1e-3 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.001"), show.thresholds("lr=0.001", CENTRE)),
+    Prediction("long", "400 updates leave x50 within a factor of 1.5", lambda t: _unmoved(t, "updates=400"), show.thresholds("updates=400", CENTRE)),
+    Prediction("small groups", "Groups of 4 leave x50 within a factor of 1.5", lambda t: _unmoved(t, "group=4"), show.thresholds("group=4", CENTRE)),
     Prediction("left out", "Over levels the theory tells as many runs right as chance-corrected pass@4 or more", _theory_beats, show.told_right(), "cells"),
     Prediction("negatives", "Where working is right with 0.7, negative samples recover half of standard RL's gain in 0.8 of runs from dose 0.1 on", _negatives_suffice, show.negatives(0.1), "nsr"),
     Prediction("negatives less", "There they recover 0.95 of it at most, in the mean: -1 on wrong samples cannot only choose the mode that works", _negatives_are_less, show.negatives(0.0), "nsr"),
@@ -173,6 +191,10 @@ PREDICTIONS = [
     Prediction("erosion", f"Random rewards with clipping raise accuracy by less than 0.05 at each dose{FLOOR}", _where_told(_random_erodes), show.changes, "drift"),
     Prediction("one example", "One example, 2,000 updates on-policy with an entropy bonus, recovers more than half in the mean at doses 0.2 and 0.4", _one_is_enough, show.one_example, "one"),
     Prediction("which example", "The best by historical variance is better than a random one by at most 0.1", _best_is_no_better, show.one_example, "one"),
+    Prediction("short", f"50 updates leave x50 within a factor of 1.5{LATER}", lambda t: _unmoved(t, "updates=50"), show.thresholds("updates=50", CENTRE)),
+    Prediction("larger", f"3 million parameters lower x50 (learning rate 1e-4){LATER}", lambda t: _above(t, CENTRE, "size=3m, lr=0.0001"), show.thresholds("size=3m, lr=0.0001", CENTRE)),
+    Prediction("slow example", f"One example at a tenth of the learning rate ends higher than at the centre's, at each dose{LATER}", _slow_one_keeps_more, show.one_example, "slow one"),
+    Prediction("slow is not enough", f"There it recovers less than half in the mean, at each dose{LATER}", _slow_one_is_not_enough, show.one_example, "slow one"),
     Prediction("seeds", "At the centre RL seeds differ more than base checkpoints of one dose", _seeds_matter_more, show.seeds, "cells"),
 ]  # fmt: skip
 
@@ -205,8 +227,12 @@ def judged(
     cells = completed(table, asked)
     given = {"cells": cells, "nsr": completed(nsr, asked)}  # by `Prediction.of`
     given["x50"] = None if cells is None else crossings(cells, X).set_index("level")
-    for name, found in (("drift", drift), ("one", one)):
+    usual = None if one is None or one.empty else one[one["level"] == ONE]
+    slow = None if one is None or one.empty else one[one["level"] == SLOW_ONE]
+    for name, found in (("drift", drift), ("one", usual), ("slow one", slow)):
         given[name] = found if found is not None and len(found) >= FEWEST * asked.get(name, 1) else None
+    if given["slow one"] is not None:
+        given["slow one"] = one  # beside those at the centre's learning rate
     rows = []
     for each in PREDICTIONS:
         known = given[each.of] is not None

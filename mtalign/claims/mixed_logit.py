@@ -24,6 +24,8 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.special import log_expit
 from scipy.stats import chi2, norm
 
+from mtalign.stats import Estimate
+
 MOST_LAPSE = 0.2
 NODES = np.linspace(-5, 5, 51)  # of the integral over u
 LOG_DENSITY = np.log(norm.pdf(NODES) / norm.pdf(NODES).sum())
@@ -51,7 +53,7 @@ class Crossing:
     top: float = 1.0
 
     def __str__(self) -> str:
-        return f"{self.x50:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        return str(Estimate(self.x50, self.low, self.high))
 
 
 def crossing(

@@ -27,11 +27,10 @@ from mtalign.claims.predictions import (
 )
 from mtalign.claims.verdicts import CLAIMS, STRONG, THRESHOLD, panel
 from mtalign.claims.verdicts import alignment as alignment_of
-from mtalign.notebook.judged_levels import of_the_map  # noqa: F401 (notebooks find all in `judged`)
+from mtalign.notebook.judged_levels import PAPER, of_the_map  # noqa: F401 (notebooks find all in `judged`)
 from mtalign.notebook.palette import label
 from mtalign.stats import Estimate
 
-PAPER = "arXiv 2508.21188"
 STRONG_ON = {"micro-a": {"arithmetic", "ordering"}, "micro-b": {"cipher", "logic"}}  # notebook 01; weak on the others
 BIAS = "arXiv 2506.10947"
 INFINITY = float("inf")

@@ -50,7 +50,7 @@ def mapped(grid: Grid, records: Records) -> Map | None:
     if not all(is_dialled(model) for model, _ in grid.pairs):
         return None
     done = completed(levels.cells(grid.runs, records, theory=False), levels.planned(grid.runs))
-    if done is None or "centre" not in set(done["level"]) or done["level"].nunique() < 2:
+    if done is None or levels.CENTRE not in set(done["level"]) or done["level"].nunique() < 2:
         return None
     return Map(done, levels.crossings(done))
 

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from tests.claims.test_decide import as_predicted, table
 
 from mtalign.claims import decide_words
 from mtalign.claims.decide_part import may_be_judged, part
 from mtalign.config.warm_up import WarmUp
+from tests.claims.test_decide import as_predicted, table
 
 TASKS = ("jsonl:a.jsonl", "jsonl:b.jsonl")
 ARMS = ("base", "standard", "majority_vote", "nsr")

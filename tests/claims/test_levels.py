@@ -5,7 +5,19 @@ import pandas as pd
 import pytest
 
 from mtalign.claims.between_levels import axes, heterogeneity, hits, spreads
-from mtalign.claims.levels import GAINED, MEASURE, at_seeds, cells, crossings, level, planned, runs_in, usual_seeds
+from mtalign.claims.levels import (
+    GAINED,
+    MEASURE,
+    ONE,
+    SLOW_ONE,
+    at_seeds,
+    cells,
+    crossings,
+    level,
+    planned,
+    runs_in,
+    usual_seeds,
+)  # fmt: skip
 from mtalign.claims.map_predictions import PREDICTIONS, judged
 from mtalign.config.grid import load_grid
 from mtalign.config.run import Run
@@ -183,9 +195,40 @@ def test_one_example_is_judged_by_means_and_its_choice_by_a_difference_that_is_s
     assert rule("which example")(runs(0.8, 0.7)) is None
 
 
+def test_one_example_at_a_lower_rate_is_compared_with_the_usual_one_at_each_dose():
+    def runs(slow: float, usual: float) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"level": level, "dose": dose, "rank": "best", "share": share + noise}
+            for dose in (0.2, 0.4)
+            for level, share in ((SLOW_ONE, slow), (ONE, usual))
+            for noise in (-0.02, 0, 0.02)
+        )
+
+    assert rule("slow example")(runs(0.1, -0.4)) is True and rule("slow example")(runs(-0.4, 0.1)) is False
+    assert rule("slow example")(runs(0.1, 0.1)) is None
+    assert rule("slow is not enough")(runs(0.1, 0.0)) is True and rule("slow is not enough")(runs(0.6, 0.0)) is False
+
+
+def test_runs_on_one_example_at_another_rate_are_judged_apart_and_shown_beside():
+    one = pd.DataFrame(
+        {"level": level, "dose": dose, "rank": rank, "share": share}
+        for level, share in ((ONE, -0.4), (SLOW_ONE, 0.9))
+        for dose in (0.2, 0.4)
+        for rank in ("best", "random")
+    )
+    found = judged(planted("centre", 0.06), {"centre": 1, "one": 4, "slow one": 4}, one=one).set_index("prediction")
+    assert found.loc["one example", "outcome"] == "wrong" and "3e-05" not in found.loc["one example", "because"]
+    assert (
+        found.loc["slow is not enough", "outcome"] == "wrong" and "3e-05" in found.loc["slow is not enough", "because"]
+    )
+    missing = judged(planted("centre", 0.06), {"centre": 1, "one": 4, "slow one": 8}, one=one).set_index("prediction")
+    assert missing.loc["slow example", "outcome"] == "undecided" != missing.loc["one example", "outcome"]
+
+
 def test_every_level_that_a_prediction_names_is_one_of_the_grid():
     counts = planned(load_grid("params/map.yaml").runs)
     named = {"centre", "agree=0.3", "agree=0.6", "arithmetic-4", "arithmetic-100", "right=0.7", "lr=0.0001", "lr=0.001"}
+    named |= {"updates=50", "size=3m, lr=0.0001", "one", "slow one"}
     assert named | {"updates=400", "group=4", "drift"} <= set(counts) and counts["centre"] == 144
     assert len({each.name for each in PREDICTIONS}) == len(PREDICTIONS)
 
