@@ -30,9 +30,8 @@ def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
     >>> {name: float(value) for name, value in heterogeneity(same).items()}
     {'levels': 2.0, 'left_out': 1.0, 'Q': 0.0, 'p': 1.0, 'I2': 0.0, 'tau': 0.0}
     """
-    ends = crossings[["low", "x50", "high"]].astype(float)
-    usable = (ends["low"] > 0) & (ends["high"] > ends["low"]) & np.isfinite(ends).all(axis=1)
-    kept = np.log(ends[usable])
+    ends = _settled(crossings)
+    kept = np.log(ends[(ends["low"] > 0) & (ends["high"] > ends["low"])])
     found = {"levels": len(kept), "left_out": len(crossings) - len(kept)}
     if len(kept) < 2:
         return found | dict.fromkeys(("Q", "p", "I2", "tau"), float("nan"))
@@ -46,6 +45,12 @@ def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
         "I2": max(0.0, q - freedom) / q if q else 0.0,
         "tau": float(spread) ** 0.5,
     }
+
+
+def _settled(crossings: pd.DataFrame) -> pd.DataFrame:
+    """low, x50 and high of the levels of which all three are finite."""
+    ends = crossings[["low", "x50", "high"]].astype(float)
+    return ends[np.isfinite(ends).all(axis=1)]
 
 
 def spreads(table: pd.DataFrame) -> dict[str, float]:
@@ -87,7 +92,7 @@ def axes(
     same, rows = at_seeds(table, usual_seeds(table)), []
     for measure in (name for name in measures if same[name].notna().all()):
         found, told = crossings(same, measure), hits(table.assign(theory=0.0), [measure])
-        kept = found.loc[np.isfinite(found[["low", "x50", "high"]].astype(float)).all(axis=1), "x50"]
+        kept = _settled(found)["x50"]
         row = {"measure": measure, "told": told[measure].mean() if measure in told else float("nan")}
         rows.append(row | heterogeneity(found) | {"smallest": kept.min(), "largest": kept.max()})
     columns = ["measure", "told", "levels", "left_out", "Q", "p", "I2", "tau", "smallest", "largest"]

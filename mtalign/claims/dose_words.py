@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from mtalign.stats import Estimate
+
 INFINITY = float("inf")
 
 
@@ -40,7 +42,7 @@ def taking_off(row: Any) -> str:
 def where(value: float, low: float, high: float, measured: str = "") -> str:
     """At which alignments; nothing where the interval leaves that open."""
     return {
-        "from": f"from an alignment of {value:.2f} [{low:.2f}, {high:.2f}] on",
+        "from": f"from an alignment of {Estimate(value, low, high)} on",
         "nearly": f"at nearly every alignment, {SURELY} from {high:.2f} on",
         "hardly": f"at no alignment{measured}, {SURELY} up to {low:.2f}",
         "everywhere": f"at every alignment{measured}",
@@ -63,7 +65,7 @@ def ends(value: float, low: float, high: float) -> str:
     if kind in ("everywhere", "nowhere"):
         return f"{'below' if kind == 'everywhere' else 'above'} all that were measured"
     if kind == "from":
-        return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+        return str(Estimate(value, low, high))
     return f"above {low:.2f}" if low > -INFINITY else f"below {high:.2f}" if high < INFINITY else "not settled"
 
 

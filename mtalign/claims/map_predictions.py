@@ -165,7 +165,11 @@ def _telling(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _where_told(rule: Callable[[pd.DataFrame], bool | None]) -> Callable[[pd.DataFrame], bool | None]:
-    return lambda runs: None if _telling(runs).empty else rule(_telling(runs))
+    def judged_there(runs: pd.DataFrame) -> bool | None:
+        these = _telling(runs)
+        return None if these.empty else rule(these)
+
+    return judged_there
 
 
 FLOOR = ", where that setting can tell rewards apart (condition written after the runs)"
