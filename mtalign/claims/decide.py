@@ -24,6 +24,7 @@ from mtalign.records.tables import accuracies, grouped, guess_rates, truths, vot
 from mtalign.stats import recovered
 from mtalign.tasks.registry import load_task
 
+FAMILY = 0.975  # level of an interval where two tests are looked at
 FACTOR = 2.0  # how far from the registered value x50 may lie and still transfer
 SMALLEST_GAIN = 0.10  # of standard RL, in accuracy: with less there is nothing to recover
 LOW = 0.03  # alignment up to which no majority may take off in half of the runs
@@ -84,13 +85,20 @@ def replicator_drift(votes: dict[str | None, int], right, draws: int = 400) -> f
     return float((share * (wins - (share * wins).sum()))[chosen].sum())
 
 
+def has_diverged(record: dict) -> bool:
+    """Whether a run failed because its training diverged: it is there, and did not take off."""
+    return record["status"] == "failed" and str(record.get("reason", "")).startswith("Diverged")
+
+
 def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
     """A row for each arm of each checkpoint whose base and standard runs are finished.
 
     Returns:
         Columns `model`, `task`, `dose`, `warm_seed`, those of `measured`, `arm`, `gain` (of standard RL, its mean over
         seeds), `runs`, `taken` (of these, how many took off; one that diverged did not), `after` (mean accuracy),
-        `greedy_share` and `majority_share` (what each gives of that gain without training), `after_by_seed`, `testable`.
+        `greedy_share` and `majority_share` (what each gives of that gain without training), `after_by_seed`, `testable`;
+        `gain_beyond` and `taken_beyond`: the same with the untrained model's greedy accuracy in place of its sampled one. Of an arm
+        whose runs all diverged `after` is NaN. Standard runs that diverged are not in the mean.
     """
     rows = []
     for (model, task), arms in grouped(runs, records).items():
@@ -100,23 +108,37 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
         base = accuracies(done["base"])
         standard = accuracies(done["standard"])
         gain = float(standard.mean() - base.mean())
+        greedy = np.array(done["base"][0]["after"]["greedy"], dtype=float)[None, :]
         found = measured(done["base"][0]) | {"options": all(example.options for example in load_task(task).eval)}
         free = {f"{name}_share": float(recovered(found[name], standard.mean(), base.mean())) for name in FREE}
         for arm, these in done.items():
-            if arm == "base" or not these:
+            diverged = sum(map(has_diverged, arms[arm]))
+            if arm == "base" or (not these and not diverged):
                 continue
-            after = accuracies(these)
-            taken = took_off(after, standard, base)
-            diverged = sum(r["status"] == "failed" and r["reason"].startswith("Diverged") for r in arms[arm])
+            after = accuracies(these) if these else np.full((0, 1), np.nan)
+            taken = took_off(after, standard, base) if these else after
+            beyond = took_off(after, standard, greedy) if these else after
+            mean = float(after.mean()) if these else float("nan")
             rows.append(
                 {"model": model, "task": task, **_dial(model), **found, "arm": arm}
-                | {"gain": gain, "runs": len(these) + diverged, "taken": int(taken.sum()), "after": float(after.mean())}
+                | {"gain": gain, "runs": len(these) + diverged, "taken": int(taken.sum()), "after": mean}
                 | free
+                | {"gain_beyond": float(standard.mean() - greedy.mean()), "taken_beyond": int(beyond.sum())}
                 | {"after_by_seed": after.mean(axis=1).round(4).tolist(), "testable": gain >= SMALLEST_GAIN}
             )
     columns = ["model", "task", "dose", "warm_seed", *MEASURES, "options", "arm", "gain", "runs", "taken", "after"]
-    columns += [*(f"{name}_share" for name in FREE), "after_by_seed", "testable"]
+    columns += [*(f"{name}_share" for name in FREE), "gain_beyond", "taken_beyond", "after_by_seed", "testable"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def beyond_greedy(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with gains and take-offs counted from the untrained model's greedy accuracy: what is more than sharpening.
+
+    A model that gives its likeliest answer always has learned nothing, and can still have recovered half of standard RL's gain
+    in sampled accuracy. Testable is where standard RL ends at least 0.10 above greedy.
+    """
+    gain = table["gain_beyond"]
+    return table.assign(gain=gain, taken=table["taken_beyond"], testable=gain >= SMALLEST_GAIN)
 
 
 def _dial(model: str) -> dict:
@@ -131,22 +153,42 @@ def registered() -> float:
     return json.loads(REGISTERED.read_text(encoding="utf-8"))["x50"]
 
 
-def threshold(table: pd.DataFrame, task: str, arm: str = "majority_vote", measure: str = "alignment") -> Crossing:
+def threshold(
+    table: pd.DataFrame, task: str, arm: str = "majority_vote", measure: str = "alignment", level: float = 0.95
+) -> Crossing:
     """x50 of an arm in a task, by the mixed logit, over its testable checkpoints; NaN where there is none."""
     these = table[(table["task"] == task) & (table["arm"] == arm) & table["testable"]]
     if these.empty:
         return Crossing(np.nan, np.nan, np.nan, runs=0, pairs=0, checkpoints=0)
-    return crossing(these[measure].tolist(), these["taken"].tolist(), these["runs"].tolist(), these["model"].tolist())
+    counts = (these[name].tolist() for name in (measure, "taken", "runs", "model"))
+    return crossing(*counts, level=level)
 
 
 def thresholds(table: pd.DataFrame) -> pd.DataFrame:
-    """x50 of the majority vote in each task with its interval and what the primary rule says of it."""
+    """x50 of the majority vote in each task with its interval, and what the primary rule says of it; `in_family` is what it says
+    with intervals of 97.5%, those of two tests."""
     rows = []
     for task in table["task"].unique():
         found, known = threshold(table, task), registered()
         row = {"task": task, "x50": found.x50, "low": found.low, "high": found.high, "registered": known}
-        rows.append(row | {"runs": found.runs, "checkpoints": found.checkpoints, "outcome": transfers(found, known)})
-    return pd.DataFrame(rows, columns=["task", "x50", "low", "high", "registered", "runs", "checkpoints", "outcome"])
+        row |= {"runs": found.runs, "checkpoints": found.checkpoints, "outcome": transfers(found, known)}
+        low, high = found.known()
+        row["in_family"] = transfers(threshold(table, task, level=FAMILY), known)
+        rows.append(row | {"known_low": low, "known_high": high})
+    columns = [
+        "task",
+        "x50",
+        "low",
+        "high",
+        "registered",
+        "runs",
+        "checkpoints",
+        "outcome",
+        "in_family",
+        "known_low",
+        "known_high",
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def predictors(table: pd.DataFrame, arm: str = "majority_vote") -> pd.DataFrame:
@@ -155,11 +197,11 @@ def predictors(table: pd.DataFrame, arm: str = "majority_vote") -> pd.DataFrame:
     for task, these in table[(table["arm"] == arm) & table["testable"]].groupby("task", sort=False):
         share = these["taken"] / these["runs"]
         for name in MEASURES:
-            rows.append({"task": task, "measure": name, "rank_correlation": _rank(these[name], share)})
+            rows.append({"task": task, "measure": name, "rank_correlation": rank_correlation(these[name], share)})
     return pd.DataFrame(rows, columns=["task", "measure", "rank_correlation"])
 
 
-def _rank(x: pd.Series, y: pd.Series) -> float:
+def rank_correlation(x: pd.Series, y: pd.Series) -> float:
     """Spearman's rank correlation; NaN where either is constant."""
     return float("nan") if min(x.nunique(), y.nunique()) < 2 else float(x.corr(y, method="spearman"))
 
@@ -173,48 +215,14 @@ def transfers(found: Crossing, registered: float, factor: float = FACTOR) -> Out
     'does not transfer'
     >>> transfers(Crossing(0.3, 0.15, 0.5, 60, 20, 20), registered=0.2)
     'undecided'
+    >>> transfers(Crossing(float("-inf"), float("-inf"), float("-inf"), 60, 20, 20, least=0.19, most=0.9), registered=0.2)
+    'undecided'
     """
     low, high = registered / factor, registered * factor
-    if low <= found.low and found.high <= high:
+    at_least, at_most = found.known()  # a range that was not measured decides nothing
+    if low <= at_least and at_most <= high:
         return "transfers"
-    return "does not transfer" if found.high < low or found.low > high else "undecided"
-
-
-def falsified(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> dict[str, bool | None]:
-    """What would falsify the thesis, each by its registered rule; None where the runs that it needs are not there.
-
-    Args:
-        crossings: what `thresholds` gives for the table, where it is known.
-
-    Returns:
-        `no_slope T`, for each task T: standard RL gains at least 0.10 at four doses, and the rank correlation of
-        alignment and take-off over checkpoints is at most 0; `low_takes_off`: in tasks whose questions list options,
-        half of the majority runs or more take off at alignment up to 0.03; `no_better_than_shuffled`: at the highest
-        dose the majority's mean accuracy is not above the shuffled majority's; `tasks_apart`: the intervals of x50 of
-        two tasks do not meet.
-    """
-    found: dict[str, bool | None] = {}
-    majority = table[(table["arm"] == "majority_vote") & table["testable"]]
-    for task, these in majority.groupby("task", sort=False):
-        doses = these.groupby("dose")["gain"].mean()
-        share = these["taken"] / these["runs"]
-        ranks = np.nan_to_num(_rank(these["alignment"], share))
-        found[f"no_slope {task}"] = bool(ranks <= 0) if (doses >= SMALLEST_GAIN).sum() >= 4 else None
-    low = majority[(majority["alignment"] <= LOW) & majority["options"]]
-    found["low_takes_off"] = bool(low["taken"].sum() >= low["runs"].sum() / 2) if len(low) else None
-    found["no_better_than_shuffled"] = _no_better_than_shuffled(table)
-    known = (thresholds(table) if crossings is None else crossings).dropna(subset="x50")
-    found["tasks_apart"] = bool(known["low"].max() > known["high"].min()) if len(known) == 2 else None
-    return found
-
-
-def _no_better_than_shuffled(table: pd.DataFrame) -> bool | None:
-    both = table[table["arm"].isin(["majority_vote", "shuffled_majority"])]
-    paired = both.pivot_table(index=["task", "model", "dose"], columns="arm", values="after").dropna()
-    if len(paired.columns) < 2 or paired.empty:
-        return None
-    top = paired[paired.index.get_level_values("dose") == paired.index.get_level_values("dose").max()]
-    return bool((top["majority_vote"] - top["shuffled_majority"]).mean() <= 0)
+    return "does not transfer" if at_most < low or at_least > high else "undecided"
 
 
 def rates(table: pd.DataFrame) -> pd.DataFrame:

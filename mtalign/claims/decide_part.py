@@ -1,7 +1,6 @@
-"""Which part of the deciding experiment may be judged: the registration names whole warm-up seeds, and nothing less.
+"""Whether the deciding experiment may be judged yet: once all runs that its primary outcome needs are there, and not before.
 
-`reports/decide/REGISTRATION.md`: "the primary outcome is computed once all 240 runs are there, or, if time ends before, for the
-warm-up seeds that are complete in both tasks, said to be so". What there is of other seeds may be looked at, and decides nothing.
+`reports/decide/REGISTRATION.md` says so: what there is before may be looked at, and decides nothing.
 """
 
 from __future__ import annotations
@@ -9,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pandas as pd
-
+from mtalign.claims.decide import has_diverged
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.records.store import Records
 
 ARMS = ("base", "standard", "majority_vote")  # what the primary outcome is computed from
+FEWEST = 4  # checkpoints of a task and warm-up seed, with fewer of which no threshold is judged
 
 
 @dataclass(frozen=True)
@@ -26,34 +25,37 @@ class Part:
         seeds: warm-up seeds of which all runs are there, in every task; -1 stands for models that no warm-up made.
         planned_seeds: how many there are to be.
         done, planned: runs.
+        checkpoints: planned of a task and warm-up seed, at least.
     """
 
     seeds: tuple[int, ...]
     planned_seeds: int
     done: int
     planned: int
+    checkpoints: int = FEWEST
 
     @property
-    def whole(self) -> bool:
-        """Whether all is there."""
-        return self.done == self.planned
+    def may_be_judged(self) -> bool:
+        """Whether all is there, and bears a threshold."""
+        return self.done == self.planned and self.checkpoints >= FEWEST
 
     def __str__(self) -> str:
         """What may be judged, in a sentence.
 
-        >>> str(Part((0,), 4, 70, 250))
-        'Judged on warm-up seed 0 of 4 alone: 70 of the 250 runs that the primary outcome needs are there.'
+        >>> print(Part((0,), 4, 70, 250))
+        **Not judged yet**: 70 of the 250 runs that the primary outcome needs are there (warm-up seeds that are whole: 0). What follows is a first look; it decides nothing.
         """
-        there = f"{self.done} of the {self.planned} runs that the primary outcome needs are there"
-        if self.whole:
+        if self.checkpoints < FEWEST:
+            return f"**Not judged here**: a threshold needs at least {FEWEST} checkpoints of each task, and here are {self.checkpoints}."
+        if self.may_be_judged:
             return f"All {self.planned} runs that the primary outcome needs are there."
-        if not self.seeds:
-            return (
-                f"**Not judged yet**: {there}, and of no warm-up seed all of them in every task, which the registration"
-                " asks for. What follows is a first look; it decides nothing."
-            )
-        named = ", ".join("(models without one)" if seed < 0 else str(seed) for seed in self.seeds)
-        return f"Judged on warm-up seed{'s' * (len(self.seeds) > 1)} {named} of {self.planned_seeds} alone: {there}."
+        whole = (
+            f" (warm-up seeds that are whole: {', '.join(map(str, self.seeds))})"
+            if max(self.seeds, default=-1) >= 0
+            else ""
+        )
+        there = f"{self.done} of the {self.planned} runs that the primary outcome needs are there{whole}"
+        return f"**Not judged yet**: {there}. What follows is a first look; it decides nothing."
 
 
 def part(runs: Iterable[Run], records: Records) -> Part:
@@ -62,25 +64,14 @@ def part(runs: Iterable[Run], records: Records) -> Part:
     A run that diverged is there: by the registration it counts as not having taken off.
     """
     there: dict[int, list[bool]] = {}
+    models: dict[tuple[str, int], set[str]] = {}
     for run in runs:
         if run.arm in ARMS:
-            there.setdefault(_seed(run.model), []).append(_is_there(run, records))
-    done = sum(sum(each) for each in there.values())
-    planned = sum(len(each) for each in there.values())
-    return Part(tuple(seed for seed, each in sorted(there.items()) if all(each)), len(there), done, planned)
-
-
-def may_be_judged(table: pd.DataFrame, of: Part) -> pd.DataFrame:
-    """The rows of `decide.outcomes` that may be judged: those of the whole warm-up seeds."""
-    return table[table["warm_seed"].fillna(-1).isin(of.seeds)]
-
-
-def _seed(model: str) -> int:
-    return parse(model).seed if is_warm_up(model) else -1
-
-
-def _is_there(run: Run, records: Records) -> bool:
-    record = records.read(run)
-    if record is None:
-        return False
-    return record["status"] == "finished" or str(record.get("reason", "")).startswith("Diverged")
+            record, seed = records.read(run), parse(run.model).seed if is_warm_up(run.model) else -1
+            there.setdefault(seed, []).append(
+                record is not None and (record["status"] == "finished" or has_diverged(record))
+            )
+            models.setdefault((run.task, seed), set()).add(run.model)
+    whole = tuple(seed for seed, each in sorted(there.items()) if all(each))
+    done, planned = (sum(count(each) for each in there.values()) for count in (sum, len))
+    return Part(whole, len(there), done, planned, min(map(len, models.values()), default=0))

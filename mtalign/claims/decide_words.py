@@ -7,18 +7,19 @@ from typing import Any
 import pandas as pd
 
 from mtalign.claims import decide
-from mtalign.claims.decide_part import Part, may_be_judged
+from mtalign.claims.decide_part import FEWEST, Part
 from mtalign.claims.dose_words import taking_off
+from mtalign.claims.falsified import falsified as falsified_by
 
 SAID = {
     "transfers": "the micro study's threshold **transfers**",
     "does not transfer": "the micro study's threshold **does not transfer**",
     "undecided": "whether the micro study's threshold transfers is **undecided**",
 }
-RULES = {  # name in `decide.falsified` -> what would falsify the thesis
+RULES = {  # name in `falsified.falsified` -> what would falsify the thesis
     "no_slope": "take-off does not rise with alignment",
     "low_takes_off": f"half of the majority votes take off at an alignment of at most {decide.LOW:g}",
-    "no_better_than_shuffled": "at the highest dose the majority vote ends no better than a shuffled majority",
+    "no_better_than_shuffled": "at the highest testable dose the majority vote ends no better than a shuffled majority",
     "tasks_apart": "two tasks have thresholds whose intervals do not meet",
 }
 
@@ -28,13 +29,16 @@ def verdicts(table: pd.DataFrame, part: Part | None = None) -> list[str]:
 
     Args:
         table: as `decide.outcomes` gives it.
-        part: what there is of the registered runs; None where the table is all of them. Only whole warm-up seeds are judged;
-            where there is none, what the runs say so far stands here without a verdict.
+        part: what there is of the registered runs; None where the table is all of them. Where something is missing, what the
+            runs say so far stands here without a verdict.
     """
     if part is None:
         return _judged(table)
-    if part.seeds:
-        return [str(part), *_judged(may_be_judged(table, part))]
+    if part.may_be_judged:
+        return [str(part), *_judged(table)]
+    if part.checkpoints < FEWEST:  # the controls
+        met = [name for name, holds in _rules(table, part).items() if holds]
+        return [str(part), *(f"**The thesis is falsified**: {rule(name)}." for name in met)]
     return [str(part), *(f"so far, {row.task}: {so_far(row)}" for row in decide.thresholds(table).itertuples())]
 
 
@@ -42,8 +46,8 @@ def _judged(table: pd.DataFrame) -> list[str]:
     crossings = decide.thresholds(table)
     if crossings.empty:
         return ["Nothing is decided: no checkpoint has finished runs without and with standard RL."]
-    lines = [f"{row.task}: {transfer(row)}" for row in crossings.itertuples()]
-    rules = decide.falsified(table, crossings)
+    lines = [f"{row.task}: {transfer(row)}{_family(row)}" for row in crossings.itertuples()]
+    rules = falsified_by(table, crossings)
     met, unknown = ([name for name, holds in rules.items() if holds is wanted] for wanted in (True, None))
     lines += [f"**The thesis is falsified**: {rule(name)}." for name in met]
     if not met and len(unknown) < len(rules):
@@ -65,6 +69,17 @@ def so_far(row: Any) -> str:
     return f"{taking_off(row)} ({row.runs} runs, {row.checkpoints} checkpoints); registered is {row.registered:.2f}."
 
 
+def _family(row: Any) -> str:
+    """What holds of both tests together, where it is less than what holds of each."""
+    if row.outcome != "does not transfer":
+        return ""
+    return (
+        " With intervals for two tests (97.5%) it does not either."
+        if row.in_family == row.outcome
+        else (" With intervals for two tests (97.5%) that is undecided.")
+    )
+
+
 def transfer(row: Any) -> str:
     """A row of `decide.thresholds` or `dials.crossings` in a sentence.
 
@@ -77,7 +92,7 @@ def transfer(row: Any) -> str:
 
 
 def rule(name: str) -> str:
-    """What a rule of `decide.falsified` says, with its task where it is about one.
+    """What a rule of `falsified.falsified` says, with its task where it is about one.
 
     >>> rule("no_slope a")
     'in a, take-off does not rise with alignment'
@@ -90,9 +105,17 @@ def falsified(table: pd.DataFrame, part: Part | None = None) -> pd.DataFrame:
     """Each rule that could falsify the thesis, and whether it does: a table with the columns rule and outcome.
 
     Args:
-        part: as for `verdicts`; rules are applied to whole warm-up seeds alone.
+        part: as for `verdicts`; where runs are missing no rule is applied.
     """
-    table = table if part is None else may_be_judged(table, part)
     words = {True: "falsifies the thesis", False: "is not met", None: "could not be applied: runs are missing"}
-    rules = decide.falsified(table)
+    rules = _rules(table, part)
     return pd.DataFrame({"rule": [rule(name) for name in rules], "outcome": [words[holds] for holds in rules.values()]})
+
+
+def _rules(table: pd.DataFrame, part: Part | None) -> dict[str, bool | None]:
+    """`falsified.falsified`, None where runs are missing, or where a rule about thresholds has too few checkpoints."""
+    rules = falsified_by(table)
+    if part is None or part.may_be_judged:
+        return rules
+    whole = part.done == part.planned
+    return {name: holds if whole and name.startswith("no_better") else None for name, holds in rules.items()}

@@ -42,6 +42,7 @@ class Crossing:
         x50, low, high: with the interval; -inf below the lowest x, inf above the highest: nothing was measured there.
         runs, pairs, checkpoints: what it rests on.
         top: share of runs that take off where alignment is strong, 1 - lapse; x50 is half way up to it.
+        least, most: the x that were measured, between which alone x50 can be found.
     """
 
     x50: float
@@ -51,6 +52,16 @@ class Crossing:
     pairs: int
     checkpoints: int
     top: float = 1.0
+    least: float = -np.inf
+    most: float = np.inf
+
+    def known(self) -> tuple[float, float]:
+        """The interval as far as it was measured: one that lies wholly below all x ends at the lowest, and so above.
+
+        >>> Crossing(-np.inf, -np.inf, -np.inf, 9, 3, 3, least=0.1, most=0.5).known()
+        (-inf, 0.1)
+        """
+        return (self.most if self.low == np.inf else self.low), (self.least if self.high == -np.inf else self.high)
 
     def __str__(self) -> str:
         return str(Estimate(self.x50, self.low, self.high))
@@ -102,7 +113,7 @@ def _crossing(x: tuple, taken: tuple, runs: tuple, checkpoint: tuple, level: flo
         likelihood.at(middle)
         top = 1 - float(likelihood.last[2])
     counts = {"runs": int(np.sum(runs)), "pairs": len(likelihood.z), "checkpoints": len(likelihood.starts)}
-    return Crossing(*values, **counts, top=top)
+    return Crossing(*values, **counts, top=top, least=min(x), most=max(x))
 
 
 class _Likelihood:

@@ -117,8 +117,8 @@ def gate(table: pd.DataFrame) -> dict[str, bool]:
 
     Returns:
         For each task whether `low` (the lowest dose lies below the registered x50), `high` (the highest at twice it or
-        above), `sharp` (greedy accuracy below sampled + 0.1 at doses up to 0.5) and `learns` (standard RL gains at least
-        0.10 at four doses or more) hold.
+        above), `sharp` (greedy accuracy below sampled + 0.1 at doses up to 0.5; of tasks whose questions list options) and
+        `learns` (standard RL gains at least 0.10 at four doses or more) hold.
     """
     found = {}
     for task, these in table[table["arm"] == "standard"].groupby("task", sort=False):
@@ -127,7 +127,10 @@ def gate(table: pd.DataFrame) -> dict[str, bool]:
         found |= {
             f"low {task}": bool(these["alignment"].iloc[0] < decide.registered()),
             f"high {task}": bool(these["alignment"].iloc[-1] >= decide.FACTOR * decide.registered()),
-            f"sharp {task}": bool((up_to_half["greedy"] < up_to_half["accuracy"] + SHARP).all()),
+        }
+        if these["options"].all():
+            found[f"sharp {task}"] = bool((up_to_half["greedy"] < up_to_half["accuracy"] + SHARP).all())
+        found |= {
             f"learns {task}": bool(these["testable"].sum() >= 4),
         }
     return found

@@ -10,7 +10,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from mtalign.claims import decide
-from mtalign.claims.decide_part import Part, may_be_judged
+from mtalign.claims.decide_part import FEWEST, Part
 from mtalign.claims.dose_words import taking_off
 from mtalign.claims.predictions import (
     EQUAL,
@@ -245,13 +245,15 @@ def paired(difference: pd.DataFrame, spread: pd.DataFrame) -> Outcomes:
 
 
 def decided(table: pd.DataFrame, part: Part) -> Outcomes:
-    """Notebook 15: does the threshold transfer, from `decide.outcomes`; judged on whole warm-up seeds alone."""
+    """Notebook 15: does the threshold transfer, from `decide.outcomes`; undecided until all runs are there."""
     words = {"transfers": "confirmed", "does not transfer": "refuted", "undecided": "undecided"}
     rule = "confirmed where the whole interval lies within a factor 2, refuted where it lies farther away"
     statement = "The majority vote takes off where it does in the micro study"
-    crossings = decide.thresholds(may_be_judged(table, part) if part.seeds else table)
-    if not part.seeds:
-        because = f"{part.done} of {part.planned} registered runs are there, and no warm-up seed is whole"
+    crossings = decide.thresholds(table)
+    if part.checkpoints < FEWEST:
+        return Outcomes()
+    if not part.may_be_judged:
+        because = f"{part.done} of {part.planned} registered runs are there"
         return Outcomes(Judged(statement, rule, "undecided", because, r.task) for r in crossings.itertuples())
     return Outcomes(
         Judged(statement, rule, words[r.outcome], f"{taking_off(r)}, registered is {r.registered:.2f}", r.task)

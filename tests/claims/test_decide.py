@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from mtalign.claims import decide, decide_words, registration
+from mtalign.claims.falsified import falsified
 from mtalign.claims.mixed_logit import Crossing
 
 DOSES = {0.0: 0.01, 0.1: 0.08, 0.2: 0.16, 0.4: 0.35, 0.8: 0.7}  # dose -> alignment
@@ -32,9 +33,9 @@ def test_a_threshold_where_it_was_registered_transfers_and_falsifies_nothing():
     found = table(as_predicted)
     crossings = decide.thresholds(found)
     assert set(crossings["outcome"]) == {"transfers"}
-    assert decide.falsified(found, crossings) == {
-        "no_slope a": False, "no_slope b": False, "low_takes_off": False, "no_better_than_shuffled": False,
-        "tasks_apart": False,
+    assert falsified(found, crossings) == {
+        "no_slope a": False, "no_slope b": False, "low_takes_off": False, "no_better_than_shuffled a": False,
+        "no_better_than_shuffled b": False, "tasks_apart": False,
     }  # fmt: skip
 
 
@@ -52,18 +53,18 @@ def test_a_threshold_far_above_does_not_transfer():
     [
         ("no_slope a", table(lambda alignment: 3 if alignment < 0.1 else 1, tasks=("a",))),
         ("low_takes_off", table(lambda alignment: 2, tasks=("a",))),
-        ("no_better_than_shuffled", table(as_predicted, tasks=("a",), shuffled=0.7)),
+        ("no_better_than_shuffled a", table(as_predicted, tasks=("a",), shuffled=0.7)),
         ("tasks_apart", pd.concat([table(as_predicted, ("a",)), table(lambda x: 3 * (x > 0.5), ("b",))])),
     ],
 )
 def test_each_rule_that_falsifies_can_be_met(rule, found):
-    assert decide.falsified(found)[rule] is True
+    assert falsified(found)[rule] is True
 
 
 def test_where_standard_rl_gains_nothing_no_checkpoint_is_tested():
     found = table(as_predicted, tasks=("a",), gain=0.05)
     assert set(decide.thresholds(found)["outcome"]) == {"undecided"}
-    assert decide.falsified(found)["low_takes_off"] is None
+    assert falsified(found)["low_takes_off"] is None
     said = decide_words.verdicts(found)
     assert "no checkpoint could be tested" in said[0] and "could not be applied" in said[-1]
 
@@ -80,8 +81,36 @@ def test_what_falsifies_is_told_by_its_rule_and_no_sentence_knows_infinity():
 def test_a_rule_without_its_runs_is_not_applied():
     found = table(as_predicted, tasks=("a",))
     found = found[found["arm"] != "shuffled_majority"]
-    assert decide.falsified(found)["no_better_than_shuffled"] is None
-    assert decide.falsified(found)["tasks_apart"] is None
+    assert falsified(found)["no_better_than_shuffled a"] is None
+    assert falsified(found)["tasks_apart"] is None
+
+
+def test_where_all_runs_take_off_nothing_is_falsified_and_nothing_below_the_lowest_alignment_is_known():
+    found = table(lambda alignment: 3, tasks=("a",))
+    found = found[found["alignment"] > 0.1]
+    assert falsified(found)["no_slope a"] is None
+    assert decide.thresholds(found)["outcome"].tolist() == ["undecided"]  # it may lie anywhere below 0.16
+    found = found[found["alignment"] > 0.3]
+    assert decide.thresholds(found)["outcome"].tolist() == ["undecided"]
+
+
+def test_what_greedy_decoding_gives_is_no_take_off_beyond_it():
+    found = table(as_predicted, tasks=("a",)).assign(gain_beyond=0.05, taken_beyond=0)
+    beyond = decide.beyond_greedy(found)
+    assert not beyond["testable"].any() and found["testable"].all()
+    assert decide.beyond_greedy(found.assign(gain_beyond=0.2))["taken"].sum() == 0
+
+
+def test_where_none_takes_off_take_off_does_not_rise_with_alignment():
+    assert falsified(table(lambda alignment: 0, tasks=("a",)))["no_slope a"] is True
+
+
+def test_a_majority_that_is_shuffled_is_compared_at_the_highest_dose_that_can_be_tested():
+    found = table(as_predicted, tasks=("a",), shuffled=0.7)
+    saturated = found["dose"].eq(max(DOSES))
+    lower = found[saturated].assign(dose=0.4, model=lambda t: t["model"] + " lower", after=0.5)
+    found = pd.concat([found.assign(testable=~saturated), lower])
+    assert falsified(found)["no_better_than_shuffled a"] is True  # 0.5 beside 0.5, at dose 0.4
 
 
 def test_an_interval_across_the_bound_is_undecided():
@@ -123,12 +152,17 @@ def test_no_arm_that_decides_runs_before_the_gate_is_met(change, unmet):
             "alignment": alignment + shift,
             "greedy": greedy,
             "accuracy": 0.15,
+            "options": True,
         }
         | {"gain": gain, "testable": gain >= decide.SMALLEST_GAIN}
         for dose, alignment in DOSES.items()
     ]
     found = registration.gate(pd.DataFrame(rows))
     assert {name.split()[0] for name, met in found.items() if not met} == unmet
+    free = registration.gate(
+        pd.DataFrame(rows).assign(options=False)
+    )  # answers are spread: the likeliest is right more often
+    assert {name.split()[0] for name, met in free.items() if not met} == unmet - {"sharp"}
 
 
 def test_a_cell_of_twelve_runs_decides_by_ten_and_one_of_three_never():

@@ -1,12 +1,11 @@
-"""What may be judged before a registered grid is whole: its whole warm-up seeds, and nothing else."""
+"""Before a registered grid is whole nothing is judged, whatever the runs say so far."""
 
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 
 from mtalign.claims import decide_words
-from mtalign.claims.decide_part import may_be_judged, part
+from mtalign.claims.decide_part import Part, part
 from mtalign.config.warm_up import WarmUp
 from tests.claims.test_decide import as_predicted, table
 
@@ -15,7 +14,8 @@ ARMS = ("base", "standard", "majority_vote", "nsr")
 
 
 def runs():
-    models = [(WarmUp("m", task, dose=0.5, seed=seed).name, task, seed) for task in TASKS for seed in (0, 1)]
+    cells = [(dose, task, seed) for dose in (0.1, 0.2, 0.5, 1.0) for task in TASKS for seed in (0, 1)]
+    models = [(WarmUp("m", task, dose=dose, seed=seed).name, task, seed) for dose, task, seed in cells]
     return [SimpleNamespace(model=m, task=t, arm=arm, seed=seed) for m, t, seed in models for arm in ARMS]
 
 
@@ -27,33 +27,36 @@ def of(is_there, status="finished", reason=""):
 @pytest.mark.parametrize(
     ("is_there", "seeds", "said"),
     [
-        (lambda r: True, (0, 1), "All 12 runs"),
-        (lambda r: r.seed == 0, (0,), "Judged on warm-up seed 0 of 2 alone: 6 of the 12 runs"),
-        (lambda r: r.task == TASKS[0], (), "**Not judged yet**: 6 of the 12 runs"),
-        (lambda r: r.arm != "nsr", (0, 1), "All 12 runs"),
-        (lambda r: r.arm != "majority_vote", (), "**Not judged yet**: 8 of the 12 runs"),
+        (lambda r: True, (0, 1), "All 48 runs"),
+        (lambda r: r.arm != "nsr", (0, 1), "All 48 runs"),
+        (lambda r: r.seed == 0, (0,), "**Not judged yet**: 24 of the 48 runs"),
+        (lambda r: r.task == TASKS[0], (), "**Not judged yet**: 24 of the 48 runs"),
+        (lambda r: r.arm != "majority_vote", (), "**Not judged yet**: 32 of the 48 runs"),
     ],
 )
-def test_a_warm_up_seed_is_judged_only_when_it_is_whole_in_every_task(is_there, seeds, said):
+def test_only_a_whole_grid_may_be_judged(is_there, seeds, said):
     found = of(is_there)
-    assert found.seeds == seeds and str(found).startswith(said)
+    assert found.seeds == seeds and str(found).startswith(said) and found.may_be_judged == said.startswith("All")
 
 
 def test_a_diverged_run_is_there_and_one_that_failed_otherwise_is_not():
-    assert of(lambda r: True, "failed", "Diverged: loss is nan").whole
+    assert of(lambda r: True, "failed", "Diverged: loss is nan").may_be_judged
     assert of(lambda r: True, "failed", "MemoryError").done == 0
 
 
-def test_without_a_whole_seed_nothing_is_said_to_transfer_or_to_falsify():
-    found = table(as_predicted).assign(warm_seed=0)
-    none, one = of(lambda r: r.task == TASKS[0]), of(lambda r: r.seed == 0)
-    said = " ".join(decide_words.verdicts(found, none))
+def test_what_is_not_whole_has_no_verdict_and_falsifies_nothing():
+    found = table(as_predicted)
+    said = " ".join(decide_words.verdicts(found, of(lambda r: r.seed == 0)))
     assert "first look" in said and "so far, a" in said and "transfers" not in said and "falsif" not in said
-    assert "**transfers**" in " ".join(decide_words.verdicts(found, one))
-    assert decide_words.falsified(found, none)["outcome"].eq("could not be applied: runs are missing").all()
+    assert "**transfers**" in " ".join(decide_words.verdicts(found, of(lambda r: True)))
+    assert decide_words.falsified(found, of(lambda r: False))["outcome"].str.contains("missing").all()
 
 
-def test_rows_of_other_seeds_are_not_judged():
-    found = pd.concat([table(as_predicted).assign(warm_seed=seed) for seed in (0, 1)])
-    kept = may_be_judged(found, of(lambda r: r.seed == 0))
-    assert set(kept["warm_seed"]) == {0} and len(kept) == len(found) / 2
+def test_controls_at_two_doses_judge_no_threshold_and_still_the_shuffled_majority():
+    found, controls = table(as_predicted, shuffled=0.7), Part((0,), 1, 12, 12, checkpoints=2)
+    said = " ".join(decide_words.verdicts(found, controls))
+    assert "Not judged here" in said and "a shuffled majority" in said and "transfers" not in said
+    rules = decide_words.falsified(found, controls).set_index("rule")["outcome"]
+    assert (rules == "falsifies the thesis").sum() == 2 and rules.filter(like="two tasks").item().startswith(
+        "could not"
+    )

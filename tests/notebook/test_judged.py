@@ -154,7 +154,7 @@ def test_the_registered_threshold_and_the_map_use_the_same_three_words(monkeypat
     ]
     table = pd.DataFrame(rows, columns=["task", "outcome", "x50", "low", "high"]).assign(registered=0.13, warm_seed=0)
     monkeypatch.setattr(decide, "thresholds", lambda outcomes: outcomes)
-    found = judged.decided(table, Part((0,), 4, 70, 250))
+    found = judged.decided(table, Part((0,), 1, 70, 70))
     assert outcomes(found) == ["confirmed", "refuted", "undecided"] and "inf" not in found[2].line()
     found = judged.decided(table, Part((), 4, 30, 250))
     assert outcomes(found) == ["undecided"] * 3 and "30 of 250 registered runs are there" in found[0].line()
