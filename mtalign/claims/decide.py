@@ -128,7 +128,7 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
             )
     columns = ["model", "task", "dose", "warm_seed", *MEASURES, "options", "arm", "gain", "runs", "taken", "after"]
     columns += [*(f"{name}_share" for name in FREE), "gain_beyond", "taken_beyond", "after_by_seed", "testable"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"testable": bool})  # of no rows it would be no mask
 
 
 def beyond_greedy(table: pd.DataFrame) -> pd.DataFrame:

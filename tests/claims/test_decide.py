@@ -6,6 +6,7 @@ import pytest
 from mtalign.claims import decide, decide_words, registration
 from mtalign.claims.falsified import falsified
 from mtalign.claims.mixed_logit import Crossing
+from mtalign.records.store import Records
 
 DOSES = {0.0: 0.01, 0.1: 0.08, 0.2: 0.16, 0.4: 0.35, 0.8: 0.7}  # dose -> alignment
 
@@ -111,6 +112,12 @@ def test_a_majority_that_is_shuffled_is_compared_at_the_highest_dose_that_can_be
     lower = found[saturated].assign(dose=0.4, model=lambda t: t["model"] + " lower", after=0.5)
     found = pd.concat([found.assign(testable=~saturated), lower])
     assert falsified(found)["no_better_than_shuffled a"] is True  # 0.5 beside 0.5, at dose 0.4
+
+
+def test_before_any_run_there_is_an_empty_table_and_no_rule_applies(tmp_path):
+    found = decide.outcomes([], Records(tmp_path))
+    assert found.empty and decide.rates(found).empty and decide.thresholds(decide.beyond_greedy(found)).empty
+    assert set(falsified(found).values()) == {None}
 
 
 def test_an_interval_across_the_bound_is_undecided():
