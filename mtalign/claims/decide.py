@@ -24,6 +24,7 @@ from mtalign.records.tables import accuracies, grouped, guess_rates, truths, vot
 from mtalign.stats import recovered
 from mtalign.tasks.registry import load_task
 
+ARM = "majority_vote"  # whose threshold is asked for
 FAMILY = 0.975  # level of an interval where two tests are looked at
 FACTOR = 2.0  # how far from the registered value x50 may lie and still transfer
 SMALLEST_GAIN = 0.10  # of standard RL, in accuracy: with less there is nothing to recover

@@ -39,14 +39,14 @@ def verdicts(table: pd.DataFrame, part: Part | None = None) -> list[str]:
     if part.checkpoints < FEWEST:  # the controls
         met = [name for name, holds in _rules(table, part).items() if holds]
         return [str(part), *(f"**The thesis is falsified**: {rule(name)}." for name in met)]
-    return [str(part), *(f"so far, {row.task}: {so_far(row)}" for row in decide.thresholds(table).itertuples())]
+    return [str(part), *(f"So far, {family(row.task)}: {so_far(row)}" for row in decide.thresholds(table).itertuples())]
 
 
 def _judged(table: pd.DataFrame) -> list[str]:
     crossings = decide.thresholds(table)
     if crossings.empty:
         return ["Nothing is decided: no checkpoint has finished runs without and with standard RL."]
-    lines = [f"{row.task}: {transfer(row)}{_family(row)}" for row in crossings.itertuples()]
+    lines = [f"{family(row.task)}: {transfer(row)}{_family(row)}" for row in crossings.itertuples()]
     rules = falsified_by(table, crossings)
     met, unknown = ([name for name, holds in rules.items() if holds is wanted] for wanted in (True, None))
     lines += [f"**The thesis is falsified**: {rule(name)}." for name in met]
@@ -56,6 +56,27 @@ def _judged(table: pd.DataFrame) -> list[str]:
         lines.append(
             f"{len(unknown)} of {len(rules)} rules that could falsify it could not be applied, since runs that they need are missing."
         )
+    return lines
+
+
+def family(task: str) -> str:
+    """A task without its settings.
+
+    >>> family("rg:needle_haystack?min_num_statements=2&size=400"), family("ordering")
+    ('rg:needle_haystack', 'ordering')
+    """
+    return task.partition("?")[0]
+
+
+def beyond(table: pd.DataFrame) -> list[str]:
+    """Where runs recover half of what standard RL gains beyond greedy decoding, task by task: the registered second look."""
+    counted = decide.beyond_greedy(table)
+    lines = []
+    for row in decide.thresholds(counted).itertuples():
+        these = counted[(counted["task"] == row.task) & (counted["arm"] == decide.ARM)]
+        tested = f"{int(these['testable'].sum())} of {len(these)} checkpoints can be tested"
+        taken = f"{int(these.loc[these['testable'], 'taken'].sum())} of {row.runs} majority votes take off"
+        lines.append(f"{family(row.task)}: {tested}" + (f", where {taken}." if row.runs else "."))
     return lines
 
 
@@ -98,7 +119,7 @@ def rule(name: str) -> str:
     'in a, take-off does not rise with alignment'
     """
     kind, _, task = name.partition(" ")
-    return f"in {task}, {RULES[kind]}" if task else RULES[kind]
+    return f"in {family(task)}, {RULES[kind]}" if task else RULES[kind]
 
 
 def falsified(table: pd.DataFrame, part: Part | None = None) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtalign.claims import decide
+from mtalign.claims.decide_words import family  # noqa: F401 (part of this module, too)
 from mtalign.claims.dose_words import taking_off
 from mtalign.claims.mixed_logit import crossing
 from mtalign.claims.predictions import Judged
@@ -23,15 +24,6 @@ from mtalign.records.store import Records
 ARM = "majority_vote"
 OUTCOMES = {"transfers": "confirmed", "does not transfer": "refuted", "undecided": "undecided"}
 COLUMNS = ["family", "setting", "shots", "model", "alignment", "accuracy", "gain", "runs", "taken", "testable"]
-
-
-def family(task: str) -> str:
-    """The generator of a task.
-
-    >>> family("rg:needle_haystack?min_num_statements=2&size=400"), family("ordering")
-    ('rg:needle_haystack', 'ordering')
-    """
-    return task.partition("?")[0]
 
 
 def cells(blocks: Iterable[list[Run]], records: Records) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from mtalign.config.errors import ConfigError
@@ -55,6 +56,24 @@ class WarmUp:
         'smollm2-135m-instruct-dose-0.5-of-64-s0'
         """
         return f"{self.model.rpartition('/')[2]}-dose-{self.dose:g}-of-{self.documents}-s{self.seed}"
+
+
+def called(name: str, others: Iterable[str] = ()) -> str:
+    """A model's name for tables: of a warm-up its dose, and what else tells it from the other warm-ups; any other as it is.
+
+    >>> names = [WarmUp("org/m", "t", dose=0.5, seed=seed).name for seed in (0, 1)]
+    >>> called(names[0]), called(names[0], names), called("m")
+    ('m, dose 0.5', 'm, dose 0.5, seed 0', 'm')
+    """
+    if not is_warm_up(name):
+        return name
+    own, all_of_them = parse(name), [parse(other) for other in others if is_warm_up(other)]
+    more = [
+        f"{key} {getattr(own, key):g}"
+        for key in ("documents", "learning_rate", "seed")
+        if len({getattr(w, key) for w in all_of_them}) > 1
+    ]
+    return ", ".join([own.model.rpartition("/")[2], f"dose {own.dose:g}", *more])
 
 
 def is_warm_up(name: str) -> bool:

@@ -11,6 +11,7 @@ from IPython.display import Markdown
 
 from mtalign.claims import decide
 from mtalign.claims.decide_part import FEWEST, Part
+from mtalign.claims.decide_words import family
 from mtalign.claims.dose_words import taking_off
 from mtalign.claims.predictions import (
     EQUAL,
@@ -254,9 +255,9 @@ def decided(table: pd.DataFrame, part: Part) -> Outcomes:
         return Outcomes()
     if not part.may_be_judged:
         because = f"{part.done} of {part.planned} registered runs are there"
-        return Outcomes(Judged(statement, rule, "undecided", because, r.task) for r in crossings.itertuples())
+        return Outcomes(Judged(statement, rule, "undecided", because, family(r.task)) for r in crossings.itertuples())
     return Outcomes(
-        Judged(statement, rule, words[r.outcome], f"{taking_off(r)}, registered is {r.registered:.2f}", r.task)
+        Judged(statement, rule, words[r.outcome], f"{taking_off(r)}, registered is {r.registered:.2f}", family(r.task))
         for r in crossings.itertuples()
     )
 

@@ -16,7 +16,7 @@ from mtalign.claims.verdicts import CLAIMS, Claim, alignment, verdicts
 from mtalign.config.errors import ConfigError, check_keys, mismatch
 from mtalign.config.grid import expand_grid
 from mtalign.config.run import RANKED, Run
-from mtalign.config.warm_up import is_warm_up, parse
+from mtalign.config.warm_up import called, is_warm_up, parse
 from mtalign.models.load import check_names
 from mtalign.notebook.alt_text import show_in_words
 from mtalign.notebook.examples import examples
@@ -197,6 +197,9 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     names |= dict.fromkeys(("verdict", "raw"), lambda verdict: CALLED.get(verdict, verdict))
     for column in names.keys() & set(shown.columns):
         shown[column] = shown[column].map(names[column])
+    if "model" in shown:
+        models = shown["model"].unique()
+        shown["model"] = [called(model, models) if isinstance(model, str) else model for model in shown["model"]]
     for column in shown.select_dtypes("float"):
         if np.isinf(shown[column]).any():
             shown[column] = shown[column].astype(object).where(~np.isinf(shown[column]), shown[column].map(OUTSIDE))

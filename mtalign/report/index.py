@@ -39,7 +39,7 @@ from mtalign.notebook.pages import pages
 from mtalign.notebook.palette import know, label
 from mtalign.records.store import Records
 from mtalign.records.tables import named
-from mtalign.report import level_findings, untrained_findings
+from mtalign.report import level_findings, untrained_findings, warm_up_findings
 from mtalign.report.advice import advice
 from mtalign.report.dose_panel import panel as panel_of
 from mtalign.report.dose_slider import dial, stops
@@ -74,9 +74,13 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         all_judged(pairs, of_notebooks(made_pages, out)),
     )
     advised, found_map = advice(tables, flips, runs), level_findings.mapped(grid, records)
+    leads = found_map or warm_up_findings.of_warm_ups(grid, records)
+    if leads:
+        draw(leads.picture(), out / "levels.png")
     if found_map:
-        draw(found_map.picture(), out / "levels.png")
         told = level_findings.findings(found_map, tables)
+    elif leads:
+        told = warm_up_findings.findings(leads)
     elif tables:
         told = findings(grid, records, tables, flips, advised.exceptions if advised else ())
     else:
@@ -91,7 +95,8 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "advice": advised,
         "strips": [strip(table) for table in tables],
         "words": WORDS,
-        "map": embed((out / "levels.png").read_bytes(), found_map.in_words()) if found_map else None,
+        "leads": embed((out / "levels.png").read_bytes(), leads.in_words()) if leads else None,
+        "by_level": found_map is not None,
         "pretrained": found_map.pretrained if found_map else 1,
         "headline": embed((out / "headline.png").read_bytes(), headline_text(bars)),
         "bars": bars.to_dict("records"),

@@ -16,7 +16,7 @@ from mtalign.models.dialled import is_dialled
 from mtalign.notebook import level_figures
 from mtalign.records.store import Records
 from mtalign.report.findings import Findings, each_once, standard_sentence
-from mtalign.report.words import count
+from mtalign.report.words import count, in_strong
 
 SURE = 0.05
 
@@ -57,7 +57,7 @@ def mapped(grid: Grid, records: Records) -> Map | None:
 
 def findings(found: Map, tables: list[dict]) -> Findings:
     """The first screen: whether it is one threshold, and that of each level."""
-    said = [_strong(line) for line in in_sentences(found.crossings)]
+    said = [in_strong(line) for line in in_sentences(found.crossings)]
     said.append(standard_sentence(list(each_once(tables).values())))
     cells = found.cells
     counts = [
@@ -86,12 +86,3 @@ def _one_threshold(cells: pd.DataFrame) -> str:
 
 def _short(p: float) -> str:
     return "below 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _strong(line: str) -> list[tuple[str, bool]]:
-    """A line of markdown as (words, whether they are strong).
-
-    >>> _strong("**Four**, 8 runs")
-    [('Four', True), (', 8 runs', False)]
-    """
-    return [(part, bool(place % 2)) for place, part in enumerate(line.split("**")) if part]

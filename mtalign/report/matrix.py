@@ -14,6 +14,7 @@ from urllib.parse import quote
 import numpy as np
 
 from mtalign.claims.verdicts import CLAIMS
+from mtalign.config.warm_up import called, is_warm_up
 from mtalign.notebook.palette import label
 from mtalign.report.words import count, pale, said, word
 
@@ -97,6 +98,8 @@ def short(name: str, others: list[str]) -> str:
     def cut(text: str) -> str:
         return text.partition("?")[0].rpartition(":")[2].rpartition("/")[2].partition("@")[0] or text
 
+    if is_warm_up(name):
+        return called(name, others)
     return cut(name) if [cut(other) for other in others].count(cut(name)) == 1 else name
 
 

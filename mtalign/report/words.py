@@ -67,3 +67,12 @@ def count(number: int, name: str) -> str:
     ('1 seed', '3 seeds')
     """
     return f"{number} {name}{'s' * (number != 1)}"
+
+
+def in_strong(line: str) -> list[tuple[str, bool]]:
+    """A line of markdown as (words, whether they are strong).
+
+    >>> in_strong("**Four**, 8 runs")
+    [('Four', True), (', 8 runs', False)]
+    """
+    return [(part, bool(place % 2)) for place, part in enumerate(line.split("**")) if part]
