@@ -63,17 +63,15 @@ def called(name: str, others: Iterable[str] = ()) -> str:
 
     >>> names = [WarmUp("org/m", "t", dose=0.5, seed=seed).name for seed in (0, 1)]
     >>> called(names[0]), called(names[0], names), called("m")
-    ('m, dose 0.5', 'm, dose 0.5, seed 0', 'm')
+    ('m, dose 0.5', 'dose 0.5, seed 0', 'm')
     """
     if not is_warm_up(name):
         return name
-    own, all_of_them = parse(name), [parse(other) for other in others if is_warm_up(other)]
-    more = [
-        f"{key} {getattr(own, key):g}"
-        for key in ("documents", "learning_rate", "seed")
-        if len({getattr(w, key) for w in all_of_them}) > 1
-    ]
-    return ", ".join([own.model.rpartition("/")[2], f"dose {own.dose:g}", *more])
+    own, others = parse(name), [parse(other) for other in others if is_warm_up(other)]
+    model = [] if len({other.model for other in others}) == 1 else [own.model.rpartition("/")[2]]
+    told = [key for key in ("documents", "learning_rate", "seed") if len({getattr(w, key) for w in others}) > 1]
+    more = [f"{key.replace('_', ' ')} {getattr(own, key):g}" for key in told]
+    return ", ".join([*model, f"dose {own.dose:g}", *more])
 
 
 def is_warm_up(name: str) -> bool:

@@ -46,7 +46,7 @@ def transfer(cells: pd.DataFrame, crossings: pd.DataFrame, by: str) -> Figure:
         said = taking_off(found.iloc[0]) if len(found) else "no checkpoint could be tested"
         axis.set_title(fitting(f"{name.partition('?')[0]}: {said}", 4.8), fontsize=11)
         axis.set(xlabel="alignment (chance-corrected pass@4)", ylabel="share that takes off", ylim=(-0.05, 1.05))
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=across)
     return figure
 
 

@@ -54,7 +54,7 @@ def of_warm_ups(grid: Grid, records: Records) -> Dialled | None:
 def findings(found: Dialled) -> Findings:
     """The first screen: whether anything is judged yet, and each task's threshold, by the primary rule and beyond greedy."""
     lead, *said = decide_words.verdicts(found.table, found.part)
-    said += [f"beyond greedy decoding, {line}" for line in decide_words.beyond(found.table)]
+    said += [f"Beyond greedy decoding, {line}" for line in decide_words.beyond(found.table)]
     models = {parse(model).model for model in found.table["model"]}
     checkpoints = count(found.table["model"].nunique(), "warm-up checkpoint")
     where = f"{checkpoints} of {joined(sorted(models))}, {count(found.table['task'].nunique(), 'task')}"

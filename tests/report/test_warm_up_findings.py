@@ -11,7 +11,9 @@ from tests.claims.test_decide import as_predicted, table
 
 def found(part):
     checkpoints = table(as_predicted).assign(gain_beyond=0.2, taken_beyond=1)
-    models = [WarmUp("org/m", row.task, dose=row.dose, seed=int(row.model[-1])).name for row in checkpoints.itertuples()]
+    models = [
+        WarmUp("org/m", row.task, dose=row.dose, seed=int(row.model[-1])).name for row in checkpoints.itertuples()
+    ]
     return findings(Dialled(checkpoints.assign(model=models), part))
 
 
@@ -28,12 +30,12 @@ def test_a_grid_that_is_not_whole_leads_with_that_and_has_no_verdict():
 
 def test_a_whole_grid_says_what_transfers_and_what_is_more_than_sharpening():
     whole = said(found(Part((0, 1, 2, 3), 4, 280, 280)))
-    assert "threshold transfers" in whole and "beyond greedy decoding, a: 20 of 20 checkpoints can be tested" in whole
+    assert "threshold transfers" in whole and "Beyond greedy decoding, a: 20 of 20 checkpoints can be tested" in whole
 
 
 def test_warm_ups_are_called_by_what_tells_them_apart():
     names = [WarmUp("org/m", "t?size=3", dose=dose, seed=seed).name for dose in (0.2, 0.5) for seed in (0, 1)]
-    assert [short(name, names) for name in names[:2]] == ["m, dose 0.2, seed 0", "m, dose 0.2, seed 1"]
+    assert [short(name, names) for name in names[:2]] == ["dose 0.2, seed 0", "dose 0.2, seed 1"]
 
 
 def test_other_grids_have_no_such_first_screen():
