@@ -175,7 +175,7 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
         row |= {"runs": found.runs, "checkpoints": found.checkpoints, "outcome": transfers(found, known)}
         low, high = found.known()
         row["in_family"] = transfers(threshold(table, task, level=FAMILY), known)
-        rows.append(row | {"known_low": low, "known_high": high})
+        rows.append(row | {"known_low": low, "known_high": high, "least": found.least, "most": found.most})
     columns = [
         "task",
         "x50",
@@ -188,6 +188,8 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
         "in_family",
         "known_low",
         "known_high",
+        "least",
+        "most",
     ]
     return pd.DataFrame(rows, columns=columns)
 

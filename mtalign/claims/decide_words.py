@@ -84,10 +84,13 @@ def so_far(row: Any) -> str:
     """A row of `decide.thresholds` in a sentence without a verdict.
 
     >>> from types import SimpleNamespace
-    >>> so_far(SimpleNamespace(x50=0.2, low=0.15, high=0.3, registered=0.13, runs=15, checkpoints=5))
-    'half of the majority votes take off from an alignment of 0.20 [0.15, 0.30] on (15 runs, 5 checkpoints); registered is 0.13.'
+    >>> so_far(SimpleNamespace(x50=0.2, low=0.15, high=0.3, registered=0.13, runs=15, checkpoints=5, least=0.1, most=0.8))
+    'half of the majority votes take off from an alignment of 0.20 [0.15, 0.30] on (15 runs of 5 checkpoints, aligned 0.10 to 0.80); registered is 0.13.'
     """
-    return f"{taking_off(row)} ({row.runs} runs, {row.checkpoints} checkpoints); registered is {row.registered:.2f}."
+    if not row.runs:
+        return f"{taking_off(row)}."
+    rests = f"{row.runs} runs of {row.checkpoints} checkpoints, aligned {row.least:.2f} to {row.most:.2f}"
+    return f"{taking_off(row)} ({rests}); registered is {row.registered:.2f}."
 
 
 def _family(row: Any) -> str:
