@@ -158,10 +158,11 @@ def quoted_from(report: str) -> list[str]:
     return [" ".join(line.split()) for line in block.removeprefix("- ").split("\n- ")]
 
 
-def test_the_readme_quotes_the_findings_that_the_committed_study_states():
-    page = (ROOT / "reports/study/index.html").read_text(encoding="utf-8")
+@pytest.mark.parametrize("report", ["study", "decide"])
+def test_the_readme_quotes_the_findings_that_a_committed_index_states(report):
+    page = (ROOT / "reports" / report / "index.html").read_text(encoding="utf-8")
     section = re.search(r'<section class="finding".*?</section>', page, re.DOTALL)[0]
     stated = [
         " ".join(re.sub(r"<[^>]+>", "", item).split()) for item in re.findall(r"<li>(.*?)</li>", section, re.DOTALL)
     ]
-    assert quoted_from("study") == [unescape(each) for each in stated]
+    assert quoted_from(report) == [unescape(each) for each in stated]
