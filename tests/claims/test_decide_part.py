@@ -3,11 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
+from test_decide import as_predicted, table
 
 from mtalign.claims import decide_words
 from mtalign.claims.decide_part import Part, part
 from mtalign.config.warm_up import WarmUp
-from tests.claims.test_decide import as_predicted, table
 
 TASKS = ("jsonl:a.jsonl", "jsonl:b.jsonl")
 ARMS = ("base", "standard", "majority_vote", "nsr")

@@ -2,11 +2,12 @@
 
 from types import SimpleNamespace
 
+from test_decide import as_predicted, table
+
 from mtalign.claims.decide_part import Part
 from mtalign.config.warm_up import WarmUp
 from mtalign.report.matrix import short
 from mtalign.report.warm_up_findings import Dialled, findings, of_warm_ups
-from tests.claims.test_decide import as_predicted, table
 
 
 def found(part):
