@@ -116,9 +116,8 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
             diverged = sum(map(has_diverged, arms[arm]))
             if arm == "base" or (not these and not diverged):
                 continue
-            after = accuracies(these) if these else np.full((0, 1), np.nan)
-            taken = took_off(after, standard, base) if these else after
-            beyond = took_off(after, standard, greedy) if these else after
+            after = accuracies(these) if these else np.empty((0, base.shape[1]))
+            taken, beyond = (took_off(after, standard, start) for start in (base, greedy))
             mean = float(after.mean()) if these else float("nan")
             rows.append(
                 {"model": model, "task": task, **_dial(model), **found, "arm": arm}
@@ -155,7 +154,7 @@ def registered() -> float:
 
 
 def threshold(
-    table: pd.DataFrame, task: str, arm: str = "majority_vote", measure: str = "alignment", level: float = 0.95
+    table: pd.DataFrame, task: str, arm: str = ARM, measure: str = "alignment", level: float = 0.95
 ) -> Crossing:
     """x50 of an arm in a task, by the mixed logit, over its testable checkpoints; NaN where there is none."""
     these = table[(table["task"] == task) & (table["arm"] == arm) & table["testable"]]
@@ -176,25 +175,12 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
         low, high = found.known()
         row["in_family"] = transfers(threshold(table, task, level=FAMILY), known)
         rows.append(row | {"known_low": low, "known_high": high, "least": found.least, "most": found.most})
-    columns = [
-        "task",
-        "x50",
-        "low",
-        "high",
-        "registered",
-        "runs",
-        "checkpoints",
-        "outcome",
-        "in_family",
-        "known_low",
-        "known_high",
-        "least",
-        "most",
-    ]
+    columns = ["task", "x50", "low", "high", "registered", "runs", "checkpoints", "outcome", "in_family"]
+    columns += ["known_low", "known_high", "least", "most"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def predictors(table: pd.DataFrame, arm: str = "majority_vote") -> pd.DataFrame:
+def predictors(table: pd.DataFrame, arm: str = ARM) -> pd.DataFrame:
     """Spearman's rank correlation, over testable checkpoints, of each measure with the share of runs that took off."""
     rows = []
     for task, these in table[(table["arm"] == arm) & table["testable"]].groupby("task", sort=False):

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mtalign.claims.decide import has_diverged
+from mtalign.claims.decide import ARM, has_diverged
 from mtalign.config.run import Run
 from mtalign.config.warm_up import is_warm_up, parse
 from mtalign.records.store import Records
 
-ARMS = ("base", "standard", "majority_vote")  # what the primary outcome is computed from
+ARMS = ("base", "standard", ARM)  # what the primary outcome is computed from
 FEWEST = 4  # checkpoints of a task and warm-up seed, with fewer of which no threshold is judged
 
 

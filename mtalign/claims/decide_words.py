@@ -97,11 +97,8 @@ def _family(row: Any) -> str:
     """What holds of both tests together, where it is less than what holds of each."""
     if row.outcome != "does not transfer":
         return ""
-    return (
-        " With intervals for two tests (97.5%) it does not either."
-        if row.in_family == row.outcome
-        else (" With intervals for two tests (97.5%) that is undecided.")
-    )
+    said = "it does not either" if row.in_family == row.outcome else "that is undecided"
+    return f" With intervals for two tests (97.5%) {said}."
 
 
 def transfer(row: Any) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtalign.claims import decide
-from mtalign.claims.decide_words import family  # noqa: F401 (part of this module, too)
+from mtalign.claims.decide import ARM
 from mtalign.claims.dose_words import taking_off
 from mtalign.claims.mixed_logit import crossing
 from mtalign.claims.predictions import Judged
@@ -21,7 +21,6 @@ from mtalign.claims.take_off import rate
 from mtalign.config.run import Run
 from mtalign.records.store import Records
 
-ARM = "majority_vote"
 OUTCOMES = {"transfers": "confirmed", "does not transfer": "refuted", "undecided": "undecided"}
 COLUMNS = ["family", "setting", "shots", "model", "alignment", "accuracy", "gain", "runs", "taken", "testable"]
 

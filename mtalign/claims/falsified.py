@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mtalign.claims.decide import LOW, SMALLEST_GAIN, rank_correlation, thresholds
+from mtalign.claims.decide import ARM, LOW, SMALLEST_GAIN, rank_correlation, thresholds
 
 
 def falsified(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> dict[str, bool | None]:
@@ -22,7 +22,7 @@ def falsified(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> dic
         tasks do not meet, as far as they were measured.
     """
     found: dict[str, bool | None] = {}
-    gains = table[table["arm"] == "majority_vote"]
+    gains = table[table["arm"] == ARM]
     majority = gains[gains["testable"]]
     for task, these in majority.groupby("task", sort=False):
         doses = gains[gains["task"] == task].groupby("dose")["gain"].mean()
@@ -40,9 +40,9 @@ def falsified(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> dic
 
 
 def _no_better_than_shuffled(table: pd.DataFrame) -> bool | None:
-    both = table[table["arm"].isin(["majority_vote", "shuffled_majority"]) & table["testable"]]
+    both = table[table["arm"].isin([ARM, "shuffled_majority"]) & table["testable"]]
     paired = both.pivot_table(index=["model", "dose"], columns="arm", values="after").dropna()
     if len(paired.columns) < 2 or paired.empty:
         return None
     top = paired[paired.index.get_level_values("dose") == paired.index.get_level_values("dose").max()]
-    return bool((top["majority_vote"] - top["shuffled_majority"]).mean() <= 0)
+    return bool((top[ARM] - top["shuffled_majority"]).mean() <= 0)

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mtalign.claims import decide
+from mtalign.claims.decide import ARM
 from mtalign.claims.dose_response import crossing
 from mtalign.claims.take_off import rate
 from mtalign.claims.verdicts import alignment
@@ -33,7 +34,6 @@ from mtalign.stats import Estimate
 FILE = Path(__file__).with_name(
     "labels.json"
 )  # what the package ships: `python -m mtalign.claims.labels FOLDER` writes it
-ARM = "majority_vote"
 DRAWS = 1000
 BELOW, BEYOND = -1e9, 1e9  # stand for -inf and inf in the file: fewer or more than was measured
 OWN, MICRO = "these runs", "the micro study, an extrapolation"  # where x50 comes from

@@ -29,10 +29,8 @@ SETTINGS = {
 }  # fields of a run that levels vary
 MEASURE = "chance-corrected pass@4"
 CENTRE = "centre"  # the level that differs in nothing
-ONE, SLOW_ONE = (
-    "updates=2000",
-    "updates=2000, lr=3e-05",
-)  # of runs on one example: at the centre's learning rate, at a tenth of it
+ONE = "updates=2000"  # the level of runs on one example
+SLOW_ONE = f"{ONE}, lr=3e-05"  # the same at a tenth of the learning rate
 GAINED = "maj@16 - pass@1"  # what a majority of 16 adds to a single completion, before any training
 EMPTY = [
     "level", "model", "task", "dose", "pretraining", "pass@1", "chance-corrected pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",

@@ -111,14 +111,24 @@ def _clipping_is_active(runs: pd.DataFrame) -> bool | None:
     return bool(runs[runs["arm"] == "random_clipped"]["clip_fraction"].between(0.05, 0.2).mean() >= 0.5)
 
 
+def _difference(one: pd.Series, other: pd.Series) -> tuple[float, float]:
+    """The difference of two means, and its standard error."""
+    return one.mean() - other.mean(), (one.var() / len(one) + other.var() / len(other)) ** 0.5
+
+
+def _at_each(sides: list[bool | None]) -> bool | None:
+    """Whether all are right; wrong as soon as one is, else undecided as soon as one is."""
+    return False if False in sides else None if None in sides else True
+
+
 def _random_is_drift(runs: pd.DataFrame) -> bool | None:
     """Within 0.05 of the shuffled majority at each dose, if the 95% interval of the difference allows to say so."""
     sides = []
     for _, these in runs.groupby("dose"):
         one, other = (these[these["arm"] == arm]["change"] for arm in ("random_clipped", "shuffled_clipped"))
-        gap, error = one.mean() - other.mean(), (one.var() / len(one) + other.var() / len(other)) ** 0.5
+        gap, error = _difference(one, other)
         sides.append(True if abs(gap) + 2 * error <= 0.05 else False if abs(gap) - 2 * error > 0.05 else None)
-    return False if False in sides else None if None in sides else True
+    return _at_each(sides)
 
 
 def _random_erodes(runs: pd.DataFrame) -> bool | None:
@@ -133,7 +143,7 @@ def _one_is_enough(runs: pd.DataFrame) -> bool | None:
 def _best_is_no_better(runs: pd.DataFrame) -> bool | None:
     """The mean of the best example's shares above the random one's by at most 0.1; undecided within two standard errors."""
     best, other = (runs[runs["rank"] == rank]["share"] for rank in ("best", "random"))
-    gap, error = best.mean() - other.mean(), (best.var() / len(best) + other.var() / len(other)) ** 0.5
+    gap, error = _difference(best, other)
     return True if gap + 2 * error <= 0.1 else False if gap - 2 * error > 0.1 else None
 
 
@@ -142,9 +152,9 @@ def _slow_one_keeps_more(runs: pd.DataFrame) -> bool | None:
     sides = []
     for _, these in runs.groupby("dose"):
         slow, usual = (these[these["level"] == level]["share"] for level in (SLOW_ONE, ONE))
-        gap, error = slow.mean() - usual.mean(), (slow.var() / len(slow) + usual.var() / len(usual)) ** 0.5
+        gap, error = _difference(slow, usual)
         sides.append(True if gap > 2 * error else False if gap < -2 * error else None)
-    return False if False in sides else None if None in sides else True
+    return _at_each(sides)
 
 
 def _slow_one_is_not_enough(runs: pd.DataFrame) -> bool | None:
@@ -231,9 +241,8 @@ def judged(
     cells = completed(table, asked)
     given = {"cells": cells, "nsr": completed(nsr, asked)}  # by `Prediction.of`
     given["x50"] = None if cells is None else crossings(cells, X).set_index("level")
-    usual = None if one is None or one.empty else one[one["level"] == ONE]
-    slow = None if one is None or one.empty else one[one["level"] == SLOW_ONE]
-    for name, found in (("drift", drift), ("one", usual), ("slow one", slow)):
+    alone = {} if one is None or one.empty else dict(tuple(one.groupby("level")))
+    for name, found in (("drift", drift), ("one", alone.get(ONE)), ("slow one", alone.get(SLOW_ONE))):
         given[name] = found if found is not None and len(found) >= FEWEST * asked.get(name, 1) else None
     if given["slow one"] is not None:
         given["slow one"] = one  # beside those at the centre's learning rate

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from mtalign.claims import decide
+from mtalign.claims.decide_part import ARMS
 from mtalign.claims.mixed_logit import crossing
 from mtalign.claims.take_off import HALF, rate
 from mtalign.config.grid import kept_grid, load_grid
@@ -33,12 +34,12 @@ def register(folder: Path) -> dict:
         folder: of `mtalign study`, with a grid file and `records`.
     """
     grid, records = load_grid(kept_grid(folder)), Records(folder / "records")
-    runs = [run for run in grid.blocks["ladder"].runs if run.arm in ("base", "standard", "majority_vote")]
+    runs = [run for run in grid.blocks["ladder"].runs if run.arm in ARMS]
     table = decide.outcomes(runs, records)
-    these = table[(table["arm"] == "majority_vote") & table["testable"]]
+    these = table[(table["arm"] == decide.ARM) & table["testable"]]
     found = crossing(these["alignment"], these["taken"], these["runs"], these["model"])
     values = {key: round(getattr(found, key), 4) for key in ("x50", "low", "high")}
-    return {"study": folder.name, "arm": "majority_vote", "measure": "alignment", **values} | {
+    return {"study": folder.name, "arm": decide.ARM, "measure": "alignment", **values} | {
         "runs": found.runs, "pairs": found.pairs, "checkpoints": found.checkpoints
     }  # fmt: skip
 
@@ -117,8 +118,8 @@ def gate(table: pd.DataFrame) -> dict[str, bool]:
 
     Returns:
         For each task whether `low` (the lowest dose lies below the registered x50), `high` (the highest at twice it or
-        above), `sharp` (greedy accuracy below sampled + 0.1 at doses up to 0.5; of tasks whose questions list options) and
-        `learns` (standard RL gains at least 0.10 at four doses or more) hold.
+        above), `learns` (standard RL gains at least 0.10 at four doses or more) and, of tasks whose questions list options,
+        `sharp` (greedy accuracy below sampled + 0.1 at doses up to 0.5) hold.
     """
     found = {}
     for task, these in table[table["arm"] == "standard"].groupby("task", sort=False):
@@ -127,12 +128,10 @@ def gate(table: pd.DataFrame) -> dict[str, bool]:
         found |= {
             f"low {task}": bool(these["alignment"].iloc[0] < decide.registered()),
             f"high {task}": bool(these["alignment"].iloc[-1] >= decide.FACTOR * decide.registered()),
+            f"learns {task}": bool(these["testable"].sum() >= 4),
         }
         if these["options"].all():
             found[f"sharp {task}"] = bool((up_to_half["greedy"] < up_to_half["accuracy"] + SHARP).all())
-        found |= {
-            f"learns {task}": bool(these["testable"].sum() >= 4),
-        }
     return found
 
 

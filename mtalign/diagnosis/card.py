@@ -9,7 +9,7 @@ from mtalign.claims.verdicts import panel
 from mtalign.config.errors import ConfigError
 from mtalign.diagnosis import in_print
 from mtalign.diagnosis.forecast import Forecast, forecasts
-from mtalign.diagnosis.samples import Log, Sampled, decisive, measure
+from mtalign.diagnosis.samples import Log, Sampled, answer_rate, decisive, measure
 
 FEW_ANSWERS = 0.5  # share of samples with an answer below which the format is the first thing to mend
 FEWEST = 16  # questions before sampling may stop, and before anything is advised
@@ -83,7 +83,7 @@ def card(
     name = decisive(alignment)
     answered = None
     if all(s.votes is not None for s in sampled):
-        answered = 1 - sum(s.votes[None] for s in sampled) / sum(s.number for s in sampled)
+        answered = answer_rate(sampled)
     rests_on = (
         f"{len(table['pairs'])} pairs of micro models of 85 thousand parameters and tasks, in the study `{table['study']}`;"
         " for a model or a task of another size or kind it is an extrapolation"

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from mtalign.config.arms import Style
 from mtalign.diagnosis.card import FEW_ANSWERS, FEWEST, Card, card
-from mtalign.diagnosis.samples import Sampled, decisive, measure, tally
+from mtalign.diagnosis.samples import Sampled, answer_rate, decisive, measure, tally
 
 STEPS = (0, 2, 6, 12, *range(20, 10_000, 8))  # questions after which there is an estimate: the first one soon
 
@@ -59,8 +59,7 @@ def chosen(draw: Callable[[Style], list[Sampled]]) -> tuple[Style, list[Sampled]
     shares: dict[Style, float] = {}
     for style in ("think", "direct"):
         found[style] = draw(style)
-        number = sum(each.number for each in found[style])
-        shares[style] = 1 - sum((each.votes or {}).get(None, 0) for each in found[style]) / number
+        shares[style] = answer_rate(found[style])
         if shares[style] >= FEW_ANSWERS:
             break
     best = max(shares, key=shares.__getitem__)

@@ -90,6 +90,15 @@ def tally(
     return Sampled(len(completions), sum(votes[a] for a in right), votes, right, chance)
 
 
+def answer_rate(sampled: list[Sampled]) -> float:
+    """The share of all samples that hold an answer, of questions whose votes are known.
+
+    >>> answer_rate([Sampled(4, 1, Counter({"7": 3, None: 1})), Sampled(4, 0, Counter({None: 4}))])
+    0.375
+    """
+    return 1 - sum(each.votes[None] for each in sampled) / sum(each.number for each in sampled)
+
+
 def tagged(answer: str | None) -> str:
     """An answer as a completion in our own format; "" for None."""
     return "" if answer is None else f"{OPEN}{answer}{CLOSE}"

@@ -12,6 +12,7 @@ from IPython.display import Markdown
 from mtalign.claims import decide
 from mtalign.claims.decide_part import FEWEST, Part
 from mtalign.claims.decide_words import family
+from mtalign.claims.dials import OUTCOMES as TRANSFER_OUTCOMES
 from mtalign.claims.dose_words import taking_off
 from mtalign.claims.predictions import (
     EQUAL,
@@ -247,7 +248,6 @@ def paired(difference: pd.DataFrame, spread: pd.DataFrame) -> Outcomes:
 
 def decided(table: pd.DataFrame, part: Part) -> Outcomes:
     """Notebook 15: does the threshold transfer, from `decide.outcomes`; undecided until all runs are there."""
-    words = {"transfers": "confirmed", "does not transfer": "refuted", "undecided": "undecided"}
     rule = "confirmed where the whole interval lies within a factor 2, refuted where it lies farther away"
     statement = "The majority vote takes off where it does in the micro study"
     crossings = decide.thresholds(table)
@@ -257,7 +257,13 @@ def decided(table: pd.DataFrame, part: Part) -> Outcomes:
         because = f"{part.done} of {part.planned} registered runs are there"
         return Outcomes(Judged(statement, rule, "undecided", because, family(r.task)) for r in crossings.itertuples())
     return Outcomes(
-        Judged(statement, rule, words[r.outcome], f"{taking_off(r)}, registered is {r.registered:.2f}", family(r.task))
+        Judged(
+            statement,
+            rule,
+            TRANSFER_OUTCOMES[r.outcome],
+            f"{taking_off(r)}, registered is {r.registered:.2f}",
+            family(r.task),
+        )
         for r in crossings.itertuples()
     )
 

@@ -198,8 +198,9 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     for column in names.keys() & set(shown.columns):
         shown[column] = shown[column].map(names[column])
     if "model" in shown:
-        models = shown["model"].unique()
-        shown["model"] = [called(model, models) if isinstance(model, str) else model for model in shown["model"]]
+        models = [model for model in shown["model"].unique() if isinstance(model, str)]
+        short = {model: called(model, models) for model in models}
+        shown["model"] = [short.get(model, model) for model in shown["model"]]
     for column in shown.select_dtypes("float"):
         if np.isinf(shown[column]).any():
             shown[column] = shown[column].astype(object).where(~np.isinf(shown[column]), shown[column].map(OUTSIDE))

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mtalign.claims.decide import FACTOR, registered
+from mtalign.claims.decide_words import family
 from mtalign.claims.dose_words import taking_off
 from mtalign.claims.paper_verdicts import in_short
 from mtalign.claims.take_off import rate
@@ -44,7 +45,7 @@ def transfer(cells: pd.DataFrame, crossings: pd.DataFrame, by: str) -> Figure:
         _checkpoints(axis, cells[cells[by] == name])
         _thresholds(axis, found)
         said = taking_off(found.iloc[0]) if len(found) else "no checkpoint could be tested"
-        axis.set_title(fitting(f"{name.partition('?')[0]}: {said}", 4.8), fontsize=11)
+        axis.set_title(fitting(f"{family(name)}: {said}", 4.8), fontsize=11)
         axis.set(xlabel="alignment (chance-corrected pass@4)", ylabel="share that takes off", ylim=(-0.05, 1.05))
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=across)
     return figure

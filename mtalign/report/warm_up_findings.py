@@ -46,7 +46,7 @@ def of_warm_ups(grid: Grid, records: Records) -> Dialled | None:
     blocks = [block.runs for block in grid.blocks.values() if set(ARMS) <= {run.arm for run in block.runs}]
     runs: list[Run] = max(blocks, key=len, default=[])
     table, there = decide.outcomes(runs, records), part(runs, records)
-    if there.checkpoints < FEWEST or "majority_vote" not in set(table["arm"]):
+    if there.checkpoints < FEWEST or decide.ARM not in set(table["arm"]):
         return None
     return Dialled(table, there)
 

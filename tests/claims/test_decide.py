@@ -120,6 +120,35 @@ def test_before_any_run_there_is_an_empty_table_and_no_rule_applies(tmp_path):
     assert set(falsified(found).values()) == {None}
 
 
+def test_an_arm_whose_runs_all_diverged_is_a_row_without_take_off(monkeypatch):
+    def evaluated(right):
+        return {"num_samples": 16, "correct": [right] * 4, "greedy": [right > 8] * 4}
+
+    def record(arm, status="finished", right=0, reason=""):
+        return {"status": status, "reason": reason, "config": {"arm": arm}, "after": evaluated(right)}
+
+    arms = {"base": [record("base", right=2)], "standard": [record("standard", right=14)]}
+    arms["majority_vote"] = [record("majority_vote", "failed", reason="Diverged: loss is nan")] * 3
+    arms["nsr"] = [record("nsr", "failed", reason="MemoryError")]
+    monkeypatch.setattr(decide, "grouped", lambda runs, records: {("m", "ordering"): arms})
+    monkeypatch.setattr(decide, "measured", lambda base: dict.fromkeys(decide.MEASURES, 0.1))
+    found = decide.outcomes([], None).set_index("arm")
+    assert set(found.index) == {"standard", "majority_vote"} and found["testable"].all()
+    diverged = found.loc["majority_vote"]
+    assert (diverged["runs"], diverged["taken"], diverged["taken_beyond"], diverged["after_by_seed"]) == (3, 0, 0, [])
+    assert pd.isna(diverged["after"])
+
+
+@pytest.mark.parametrize(
+    ("in_family", "said"), [("undecided", "that is undecided"), ("does not transfer", "not either")]
+)
+def test_what_does_not_transfer_says_so_of_both_tests_together(monkeypatch, in_family, said):
+    found = table(lambda alignment: 3 if alignment > 0.5 else 0, tasks=("a",))
+    crossings = decide.thresholds(found).assign(in_family=in_family)
+    monkeypatch.setattr(decide, "thresholds", lambda table: crossings)
+    assert "two tests (97.5%)" in decide_words.verdicts(found)[0] and said in decide_words.verdicts(found)[0]
+
+
 def test_an_interval_across_the_bound_is_undecided():
     known = decide.registered()
     assert decide.transfers(Crossing(known, known / 3, known, 60, 20, 20), known) == "undecided"
@@ -166,9 +195,7 @@ def test_no_arm_that_decides_runs_before_the_gate_is_met(change, unmet):
     ]
     found = registration.gate(pd.DataFrame(rows))
     assert {name.split()[0] for name, met in found.items() if not met} == unmet
-    free = registration.gate(
-        pd.DataFrame(rows).assign(options=False)
-    )  # answers are spread: the likeliest is right more often
+    free = registration.gate(pd.DataFrame(rows).assign(options=False))  # answers are spread, so that it cannot be met
     assert {name.split()[0] for name, met in free.items() if not met} == unmet - {"sharp"}
 
 
