@@ -31,6 +31,8 @@ MEASURE = "chance-corrected pass@4"
 CENTRE = "centre"  # the level that differs in nothing
 ONE = "updates=2000"  # the level of runs on one example
 SLOW_ONE = f"{ONE}, lr=3e-05"  # the same at a tenth of the learning rate
+LARGER_ONE = f"size=650k, {ONE}, lr=0.0001"  # the same with 0.65 million parameters, at the rate that standard RL chose there
+ONES = {"one": ONE, "slow one": SLOW_ONE, "larger one": LARGER_ONE}
 GAINED = "maj@16 - pass@1"  # what a majority of 16 adds to a single completion, before any training
 EMPTY = [
     "level", "model", "task", "dose", "pretraining", "pass@1", "chance-corrected pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
@@ -193,14 +195,14 @@ def _crossing(cells: pd.DataFrame, measure: str) -> dict:
 
 
 def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:
-    """How many runs with that reward each level has; under "drift", "one" and "slow one" those of `drift` and `one_example`.
+    """How many runs with that reward each level has; under "drift" and the names of `ONES` those of the other tables.
 
     >>> planned([Run("micro:arithmetic?dose=0.1", "arithmetic", reward="majority_vote", seed=seed) for seed in range(3)])
-    {'drift': 0, 'one': 0, 'slow one': 0, 'centre': 3}
+    {'drift': 0, 'one': 0, 'slow one': 0, 'larger one': 0, 'centre': 3}
     """
     runs = list(runs)
     ones = [level(run) for run in runs if run.subset == "one_shot"]
-    found = {"drift": sum(map(_is_drifting, runs)), "one": ones.count(ONE), "slow one": ones.count(SLOW_ONE)}
+    found = {"drift": sum(map(_is_drifting, runs))} | {name: ones.count(its) for name, its in ONES.items()}
     for run in runs:
         if run.max_steps and _arm(run) == (reward, objective, "full") and not _is_drifting(run):
             found[level(run)] = found.get(level(run), 0) + 1

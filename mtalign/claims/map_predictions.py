@@ -13,7 +13,8 @@ Power (`map_power`, x50 at 0.05): with three pretraining seeds and eight RL seed
 by 1.37 or by 2.0 to 2.2 is seen with power 0.8. Twice the RL seeds help little where checkpoints differ; more pretraining
 seeds would. What shifts by less than 1.4 cannot be told from no shift, and is called undecided. One example (added on
 2026-11-27): shares of one dose spread by 0.03 at the centre's rate; with four slow runs a dose, were they to spread by 0.1, a
-difference of 0.15 is seen with power 0.8.
+difference of 0.15 is seen with power 0.8. So it is for the four of a dose with 0.65 million parameters (added the same day, before
+any run on one example at another rate or size had finished).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import pandas as pd
 
 from mtalign.claims import map_evidence as show
 from mtalign.claims.between_levels import hits, spreads
-from mtalign.claims.levels import CENTRE, ONE, SLOW_ONE, crossings, planned
+from mtalign.claims.levels import CENTRE, LARGER_ONE, ONE, ONES, SLOW_ONE, crossings, planned
 from mtalign.config import paths
 from mtalign.config.grid import load_grid
 
@@ -157,9 +158,8 @@ def _slow_one_keeps_more(runs: pd.DataFrame) -> bool | None:
     return _at_each(sides)
 
 
-def _slow_one_is_not_enough(runs: pd.DataFrame) -> bool | None:
-    slow = runs[runs["level"] == SLOW_ONE]
-    return bool(slow.groupby("dose")["share"].mean().max() < 0.5)
+def _one_is_not_enough(runs: pd.DataFrame, level: str) -> bool | None:
+    return bool(runs[runs["level"] == level].groupby("dose")["share"].mean().max() < 0.5)
 
 
 def _telling(runs: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +208,8 @@ PREDICTIONS = [
     Prediction("short", f"50 updates leave x50 within a factor of 1.5{LATER}", lambda t: _unmoved(t, "updates=50"), show.thresholds("updates=50", CENTRE)),
     Prediction("larger", f"3 million parameters lower x50 (learning rate 1e-4){LATER}", lambda t: _above(t, CENTRE, "size=3m, lr=0.0001"), show.thresholds("size=3m, lr=0.0001", CENTRE)),
     Prediction("slow example", f"One example at a tenth of the learning rate ends higher than at the centre's, at each dose{LATER}", _slow_one_keeps_more, show.one_example, "slow one"),
-    Prediction("slow is not enough", f"There it recovers less than half in the mean, at each dose{LATER}", _slow_one_is_not_enough, show.one_example, "slow one"),
+    Prediction("slow is not enough", f"There it recovers less than half in the mean, at each dose{LATER}", lambda t: _one_is_not_enough(t, SLOW_ONE), show.one_example, "slow one"),
+    Prediction("larger example", f"One example with 0.65 million parameters at the rate that standard RL chose there (1e-4) recovers less than half in the mean, at each dose{LATER}", lambda t: _one_is_not_enough(t, LARGER_ONE), show.one_example, "larger one"),
     Prediction("seeds", "At the centre RL seeds differ more than base checkpoints of one dose", _seeds_matter_more, show.seeds, "cells"),
 ]  # fmt: skip
 
@@ -231,7 +232,7 @@ def judged(
 
     Args:
         table: cells of the majority vote, as `levels.cells` gives them.
-        asked: runs of each level that the grid asks for; under "drift" and "one" those of the two tables below.
+        asked: runs of each level that the grid asks for; under "drift" and the names of `ONES` those of the two tables below.
         nsr: cells of negative samples.
         drift, one: as `levels.drift` and `levels.one_example` give them.
 
@@ -242,7 +243,7 @@ def judged(
     given = {"cells": cells, "nsr": completed(nsr, asked)}  # by `Prediction.of`
     given["x50"] = None if cells is None else crossings(cells, X).set_index("level")
     alone = {} if one is None or one.empty else dict(tuple(one.groupby("level")))
-    for name, found in (("drift", drift), ("one", alone.get(ONE)), ("slow one", alone.get(SLOW_ONE))):
+    for name, found in (("drift", drift), *((name, alone.get(level)) for name, level in ONES.items())):
         given[name] = found if found is not None and len(found) >= FEWEST * asked.get(name, 1) else None
     if given["slow one"] is not None:
         given["slow one"] = one  # beside those at the centre's learning rate

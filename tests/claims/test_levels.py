@@ -7,8 +7,10 @@ import pytest
 from mtalign.claims.between_levels import axes, heterogeneity, hits, spreads
 from mtalign.claims.levels import (
     GAINED,
+    LARGER_ONE,
     MEASURE,
     ONE,
+    ONES,
     SLOW_ONE,
     at_seeds,
     cells,
@@ -209,6 +211,20 @@ def test_one_example_at_a_lower_rate_is_compared_with_the_usual_one_at_each_dose
     assert rule("slow is not enough")(runs(0.1, 0.0)) is True and rule("slow is not enough")(runs(0.6, 0.0)) is False
 
 
+def test_one_example_with_more_parameters_is_judged_by_its_own_runs():
+    def outcome(share: float, usual: float) -> str:
+        one = pd.DataFrame(
+            {"level": level, "dose": dose, "rank": rank, "share": value}
+            for level, value in ((LARGER_ONE, share), (ONE, usual))
+            for dose in (0.2, 0.4)
+            for rank in ("best", "random")
+        )
+        found = judged(planted("centre", 0.06), {"centre": 1, "one": 4, "larger one": 4}, one=one)
+        return found.set_index("prediction").loc["larger example", "outcome"]
+
+    assert outcome(0.2, 0.9) == "right" and outcome(0.9, 0.2) == "wrong"
+
+
 def test_runs_on_one_example_at_another_rate_are_judged_apart_and_shown_beside():
     one = pd.DataFrame(
         {"level": level, "dose": dose, "rank": rank, "share": share}
@@ -228,7 +244,7 @@ def test_runs_on_one_example_at_another_rate_are_judged_apart_and_shown_beside()
 def test_every_level_that_a_prediction_names_is_one_of_the_grid():
     counts = planned(load_grid("params/map.yaml").runs)
     named = {"centre", "agree=0.3", "agree=0.6", "arithmetic-4", "arithmetic-100", "right=0.7", "lr=0.0001", "lr=0.001"}
-    named |= {"updates=50", "size=3m, lr=0.0001", "one", "slow one"}
+    named |= {"updates=50", "size=3m, lr=0.0001", *ONES}
     assert named | {"updates=400", "group=4", "drift"} <= set(counts) and counts["centre"] == 144
     assert len({each.name for each in PREDICTIONS}) == len(PREDICTIONS)
 
