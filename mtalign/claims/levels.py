@@ -31,7 +31,7 @@ MEASURE = "chance-corrected pass@4"
 CENTRE = "centre"  # the level that differs in nothing
 ONE = "updates=2000"  # the level of runs on one example
 SLOW_ONE = f"{ONE}, lr=3e-05"  # the same at a tenth of the learning rate
-LARGER_ONE = f"size=650k, {ONE}, lr=0.0001"  # the same with 0.65 million parameters, at the rate that standard RL chose there
+LARGER_ONE = f"size=650k, {ONE}, lr=0.0001"  # the same with more parameters, at the rate that standard RL chose there
 ONES = {"one": ONE, "slow one": SLOW_ONE, "larger one": LARGER_ONE}
 GAINED = "maj@16 - pass@1"  # what a majority of 16 adds to a single completion, before any training
 EMPTY = [

@@ -49,7 +49,7 @@ from mtalign.report.matrix import strip
 from mtalign.report.paper import by_claim, paper_rows
 from mtalign.report.predictions import all_judged, of_notebooks, of_the_paper
 from mtalign.report.run_pages import runs_table
-from mtalign.report.words import WORDS, said, word
+from mtalign.report.words import key, said, word
 from mtalign.tasks.registry import load_task
 
 
@@ -94,7 +94,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         else [],
         "advice": advised,
         "strips": [strip(table) for table in tables],
-        "words": WORDS,
+        "words": key(row for table in tables for row in table["cells"].values()),
         "leads": embed((out / "levels.png").read_bytes(), leads.in_words()) if leads else None,
         "by_level": found_map is not None,
         "pretrained": found_map.pretrained if found_map else 1,

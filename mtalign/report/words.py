@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,17 @@ WORDS = {
     "missing": Word("missing", "!", "missing", "a run has failed or is not there"),
 }
 PALE = "not confirmed after Holm's correction for the number of tests"
+
+
+def key(rows: Iterable[Any]) -> list[Word]:
+    """What a reader of these rows needs explained: every word of a verdict, and that runs are missing only where some are.
+
+    >>> from types import SimpleNamespace
+    >>> [word.sign for word in key([SimpleNamespace(raw="holds"), SimpleNamespace(raw="missing")])][-1]
+    '!'
+    """
+    hides = all(row.raw != "missing" for row in rows)
+    return [shown for name, shown in WORDS.items() if name != "missing" or not hides]
 
 
 def stands(row: Any) -> bool:

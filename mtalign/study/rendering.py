@@ -29,6 +29,7 @@ PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 STAMP = re.compile(r'<meta name="mtalign" content="[^"<>]*">')  # over all of the page, pictures too
 OF_A_STUDY = {  # files beside notebooks, records and the grid
     "index.html", "claims.html", "predictions.html", "runs.html", "runs.csv", "headline.png", "dose_response.png", "levels.png", made.FILE,
+    "REGISTRATION.md", "design.txt",  # rules of an experiment, written before its runs, and what they can decide
 }  # fmt: skip
 DATA = ("records", "continuations")  # folders of what notebooks read
 TOLERANCE = 2.0  # of 255, in the mean over a picture: other versions of fonts draw letters a little differently

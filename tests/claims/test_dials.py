@@ -71,6 +71,12 @@ def test_the_exploratory_files_differ_from_the_deciding_one_in_their_dial_alone(
         assert all(run.style == "direct" for run in grid.blocks["shots_8"].runs)
 
 
+@pytest.mark.parametrize("name", ["decide_pilot_words", "decide_pilot_names"])
+def test_the_runs_of_a_pilot_are_runs_of_the_deciding_experiment(name):
+    pilot, deciding = (load_grid(paths.shared("params") / f"{n}.yaml") for n in (name, "decide"))
+    assert {run.run_id for run in pilot.runs} <= {run.run_id for run in deciding.runs}
+
+
 def task(questions, length=10):
     examples = [Example("q" * length + str(i), str(i), "") for i in range(questions)]
     return Task("own", "", tuple(examples), tuple(examples[:1]), answers=())
