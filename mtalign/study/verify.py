@@ -8,17 +8,15 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from mtalign.config.bar import bar
 from mtalign.config.errors import ConfigError, in_one_line
 from mtalign.config.grid import Grid
-from mtalign.config.run import Run
 from mtalign.notebook.execution import checksum, made_from, stored
 from mtalign.notebook.pages import grid_of, pages
 from mtalign.records.store import Records
-from mtalign.records.store import checksum as record_checksum
 from mtalign.report.html import stamp
 from mtalign.report.manifest import NAME, files, wrong_files
 from mtalign.report.run_pages import csv, runs_table
+from mtalign.study.again import Again, compute_again, in_words
 from mtalign.study.rendering import unknown_files, wrong_again, wrong_outputs
 
 WRONG = {  # what differs between a notebook's inputs and those here -> in words
@@ -45,6 +43,7 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
         ConfigError: `out` is not the output folder of a study.
     """
     grid, records = grid_of(out), Records(out / "records")
+    results: list[Again] = []
     parts = {
         "records": (len(grid.runs), _whatever_it_holds(wrong_records, grid, records)),
         "notebooks": (len(pages(grid)), _whatever_it_holds(wrong_notebooks, grid, records, out)),
@@ -55,7 +54,9 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
     }
     if recompute:
         chosen = _drawn(grid.runs, recompute)
-        parts["recomputed"] = (len(chosen), wrong_results(chosen, records))
+        results = compute_again(chosen, records)
+        unconfirmed = {f"{each.run_id} again": each.problem for each in results if each.problem}
+        parts["recomputed"] = (len(chosen), unconfirmed)
         books = _drawn(pages(grid), recompute)
         parts["executed"] = (len(books), _whatever_it_holds(wrong_outputs, books, records.evidence(grid.runs), out))
     again, unknown = wrong_again(out), unknown_files(out, grid)
@@ -65,6 +66,8 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
     parts["files"] = (len(files(out)), {**{n: w for n, w in manifest.items() if n not in unknown}, **unknown})
     lines = [f"{name:11} {max(0, size - len(wrong))} of {size} agree" for name, (size, wrong) in parts.items()]
     lines += [f"wrong: {name}: {what}" for _, wrong in parts.values() for name, what in wrong.items()]
+    if said := in_words(results):
+        lines.append(f"note: {said}")
     known = {f"{run.run_id}.json" for run in grid.runs}
     if others := [path for path in records.folder.glob("*.json") if path.name not in known]:
         lines.append(f"note: {len(others)} records are not of this grid, and nothing here is made from them")
@@ -184,33 +187,6 @@ def wrong_pages(grid: Grid, records: Records, out: Path) -> dict[str, str]:
             wrong["runs.csv"] = "is not what the records give"
     except ConfigError:
         wrong["runs.csv"] = "cannot be checked: a record is damaged"
-    return wrong
-
-
-def wrong_results(runs: list[Run], records: Records) -> dict[str, str]:
-    """Runs that, computed again from the same needed records, give another record."""
-    from mtalign.runs.execute import execute
-
-    wrong = {}
-    for run in bar(runs, desc="runs again", unit="run"):
-        try:
-            record = records.read(run)
-            again = (
-                {
-                    "run_id": run.run_id,
-                    "config": record["config"],
-                    **execute(run, records, fast=record.get("fast", False)),
-                }
-                if record
-                else None
-            )
-        except Exception as error:  # whatever it is, the record was not confirmed
-            wrong[f"{run.run_id} again"] = in_one_line(error)
-            continue
-        ours = ("checksum", "device", "versions")  # may name another machine; what counts is the result
-        contents = [record_checksum({k: v for k, v in r.items() if k not in ours}) for r in (record, again) if r]
-        if len(set(contents)) > 1:
-            wrong[f"{run.run_id} again"] = "gives another result on this machine"
     return wrong
 
 

@@ -18,8 +18,9 @@ from mtalign.notebook.execution import checksum
 from mtalign.notebook.pages import open_grid, pages
 from mtalign.records.store import Records
 from mtalign.report.site import make_report
+from mtalign.study.again import compute_again
 from mtalign.study.rendering import wrong_outputs
-from mtalign.study.verify import verify, wrong_results
+from mtalign.study.verify import verify
 
 TINY = paths.shared("params") / "tiny.yaml"
 
@@ -135,7 +136,8 @@ def test_a_forgery_in_which_all_fits_is_seen_by_computing_and_executing_again_al
         executed.write_text(json.dumps(content))
     make_report(out)
     assert verify(out)[1]
-    assert wrong_results([run], records) == {f"{run.run_id} again": "gives another result on this machine"}
+    (again,) = compute_again([run], records)
+    assert again.problem.startswith("gives another result on this machine: accuracy 0.") and again.recorded == 1.0
     assert list(wrong_outputs([page], records.evidence(grid.runs), out)) == [f"{page.stem}.ipynb again"]
 
 

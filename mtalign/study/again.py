@@ -1,0 +1,79 @@
+"""Records computed again on this machine: which come out bit for bit, and by how much the accuracy of the others differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtalign.config.bar import bar
+from mtalign.config.errors import in_one_line
+from mtalign.config.run import Run
+from mtalign.records.store import Records, checksum
+from mtalign.records.tables import accuracies
+
+OURS = ("checksum", "device", "versions")  # may name another machine; what counts is the result
+
+
+@dataclass(frozen=True)
+class Again:
+    """A record beside what the same run gives here.
+
+    Args:
+        run_id: of the run.
+        problem: why the record is not confirmed; empty where it is equal bit for bit.
+        recorded, computed: final accuracy in [0, 1] in the record and here; NaN where there is none.
+    """
+
+    run_id: str
+    problem: str = ""
+    recorded: float = float("nan")
+    computed: float = float("nan")
+
+
+def compute_again(runs: list[Run], records: Records) -> list[Again]:
+    """Computes each run again from the records that it needs; a record is left as it is."""
+    return [_again(run, records) for run in bar(runs, desc="runs again", unit="run")]
+
+
+def _again(run: Run, records: Records) -> Again:
+    from mtalign.runs.execute import execute
+
+    try:
+        record = records.read(run)
+        if not record:
+            return Again(run.run_id)  # missing: `verify.wrong_records` says so
+        named = {"run_id": run.run_id, "config": record["config"]}
+        computed = named | execute(run, records, fast=record.get("fast", False))
+        one, other = (checksum({key: value for key, value in r.items() if key not in OURS}) for r in (record, computed))
+        if one == other:
+            return Again(run.run_id)
+        levels = [float(accuracies([r]).mean()) for r in (record, computed)]
+    except Exception as error:  # whatever it is, the record was not confirmed
+        return Again(run.run_id, in_one_line(error))
+    problem = f"gives another result on this machine: accuracy {levels[1]:.3f}, recorded {levels[0]:.3f}"
+    return Again(run.run_id, problem, *levels)
+
+
+def in_words(found: list[Again]) -> str:
+    """How many records were confirmed bit for bit, and whether the others differ in a direction; empty where all were confirmed.
+
+    A processor that rounds differently draws other completions, and a run near a threshold can end elsewhere; over many runs the
+    mean difference is then 0 within its error.
+
+    >>> in_words([Again("a"), Again("b", "gives another", 0.9, 0.8), Again("c", "gives another", 0.8, 0.9)])
+    'of 3 records computed again 1 is equal bit for bit; the final accuracy of 2 differs, by 0.100 in the median and 0.100 at most; mean difference +0.000, standard error 0.100'
+    >>> in_words([Again("a")])
+    ''
+    """
+    differences = np.array([each.computed - each.recorded for each in found if np.isfinite(each.computed)])
+    if len(differences) < 2:
+        return ""
+    equal = sum(not each.problem for each in found)
+    size = np.abs(differences)
+    error = differences.std(ddof=1) / len(differences) ** 0.5
+    return (
+        f"of {len(found)} records computed again {equal} {'is' if equal == 1 else 'are'} equal bit for bit; the final accuracy of "
+        f"{len(differences)} differs, by {np.median(size):.3f} in the median and {size.max():.3f} at most; mean difference "
+        f"{differences.mean():+.3f}, standard error {error:.3f}"
+    )
