@@ -14,7 +14,9 @@ by 1.37 or by 2.0 to 2.2 is seen with power 0.8. Twice the RL seeds help little 
 seeds would. What shifts by less than 1.4 cannot be told from no shift, and is called undecided. One example (added on
 2026-11-27): shares of one dose spread by 0.03 at the centre's rate; with four slow runs a dose, were they to spread by 0.1, a
 difference of 0.15 is seen with power 0.8. So it is for the four of a dose with 0.65 million parameters (added the same day, before
-any run on one example at another rate or size had finished).
+any run on one example at another rate or size had finished). Added on 2026-11-27, after a hostile reading and before their runs: doses
+0.1 and 0.2 with 400 updates, as with those below the centre's x50 alone it could only have fallen; and RL seeds 2 and 3 for 0.65
+million parameters at 3e-4 and 1e-4, as two seeds cannot say how much seeds differ. Their rules stand.
 """
 
 from __future__ import annotations
