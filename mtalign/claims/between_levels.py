@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.stats import chi2
 
 from mtalign.claims import take_off
-from mtalign.claims.levels import GAINED, MEASURE, at_seeds, crossings, usual_seeds
+from mtalign.claims.level_errors import at_seeds
+from mtalign.claims.levels import GAINED, MEASURE, crossings, usual_seeds
 
 
 def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
@@ -102,11 +103,13 @@ def axes(
 def hits(table: pd.DataFrame, measures: Iterable[str] = AXES) -> pd.DataFrame:
     """How many runs of each level a predictor tells right, take-off or not.
 
-    The theory predicts without a fit. A measure predicts by the threshold that tells most runs of all *other* levels right,
-    or of the level's other pretraining seeds where there is no other level.
+    The theory predicts without a fit. A measure predicts by the threshold that tells most runs of other levels right, of base
+    models that the level does not share (learning rates, budgets and group sizes share theirs with the centre: a threshold from the
+    same base models has seen the level's alignments); or of the level's other pretraining seeds where there is no other level.
 
     Returns:
-        Columns level, runs, and one for each predictor: the share of runs told right; `never` says of no run that it takes off.
+        Columns level, runs, `own` (whether no other level has its base models), and one for each predictor: the share of runs told
+        right; `never` says of no run that it takes off.
     """
     table = table[table["testable"] & table["theory"].notna()]
     rows = []
@@ -116,7 +119,7 @@ def hits(table: pd.DataFrame, measures: Iterable[str] = AXES) -> pd.DataFrame:
             "theory": _right(these, these["theory"] > take_off.HALF),
         }
         for measure in measures:
-            others = table[table["level"] != level]
+            others = table[(table["level"] != level) & ~table["model"].isin(these["model"])]
             if not others.empty:
                 right[measure] = _right(these, these[measure] > _threshold(others, measure))
                 continue
@@ -125,7 +128,9 @@ def hits(table: pd.DataFrame, measures: Iterable[str] = AXES) -> pd.DataFrame:
                 own, rest = these[these["pretraining"] == seed], these[these["pretraining"] != seed]
                 right[measure] += _right(own, own[measure] > _threshold(rest, measure)) if len(rest) else np.nan
         runs = int(these["runs"].sum())
-        rows.append({"level": level, "runs": runs} | {name: number / runs for name, number in right.items()})
+        shared = table.loc[table["level"] != level, "model"].isin(these["model"]).any()
+        row = {"level": level, "runs": runs, "own": not shared}
+        rows.append(row | {name: number / runs for name, number in right.items()})
     return pd.DataFrame(rows)
 
 

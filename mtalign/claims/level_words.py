@@ -6,6 +6,7 @@ import pandas as pd
 
 from mtalign.claims.dose_words import ends, kind_of, taking_off, where
 from mtalign.claims.levels import CENTRE
+from mtalign.stats import Estimate
 
 NAMES = {
     CENTRE: "the centre",
@@ -37,10 +38,11 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
 
     >>> ends = {"x50": [0.2, 0.6], "low": [0.1, 0.5], "high": [0.3, 0.7], "runs": [9, 8], "apart": [False, True]}
     >>> beside = {"reference_x50": [0.2, 0.3], "reference_low": [0.1, 0.2], "reference_high": [0.3, 0.4]}
+    >>> beside |= {"ratio": [1.0, 2.0], "ratio_low": [0.5, 1.3], "ratio_high": [2.0, 3.1]}
     >>> for line in in_sentences(pd.DataFrame({"level": ["centre", "agree=0.6"]} | ends | beside)):
     ...     print(line)
     **The centre**, 9 runs: half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on; other levels are compared with its runs of their own RL seeds, 0.30 [0.20, 0.40].
-    **0.6 of wrong guesses agree**, 8 runs: from an alignment of 0.60 [0.50, 0.70] on, above the centre.
+    **0.6 of wrong guesses agree**, 8 runs: from an alignment of 0.60 [0.50, 0.70] on, 2.00 [1.30, 3.10] times the centre's: above it.
     """
     if CENTRE not in set(crossings["level"]):
         return [f"The {CENTRE} of the map has not finished."]
@@ -48,26 +50,32 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
     for row in in_order(crossings).itertuples():
         name, said = called(row.level), taking_off(row)
         if row.level == CENTRE:
-            said += _half_of(row) + _beside(crossings, row)
+            said += _beside(crossings, row)
         else:
             threshold = row.x50, row.low, row.high
             kind = kind_of(*threshold)
             said = where(*threshold) if kind == "from" else f"it is {ends(*threshold)}" if kind == "open" else said
-            said += _half_of(row)
-            side = "above the centre" if row.low > row.reference_high else "below the centre"
-            said += f", {side if row.apart else 'not told apart from the centre'}"
+            said = _half_of(row) + said + ratio_of(row) + (": " if ratio_of(row) else ", the centre: ")
+            said += ("above it" if _is_above(row) else "below it") if row.apart else "not told apart"
         lines.append(f"**{name[:1].upper()}{name[1:]}**, {row.runs} runs: {said}.")
     return lines
 
 
 def _half_of(row) -> str:
-    """What the half way refers to, where clearly fewer than all runs take off however strong alignment is."""
+    """What is half way, where clearly fewer than all runs take off however strong alignment is."""
     top = getattr(row, "top", 1.0)
-    return (
-        f" (half way to the {top:.2f} of runs that take off at most)"
-        if top < 0.95 and abs(row.x50) < float("inf")
-        else ""
-    )
+    known = top < 0.95 and abs(row.x50) < float("inf")
+    return f"half way to the {top:.2f} of runs that take off at most " if known else ""
+
+
+def ratio_of(row) -> str:
+    """A level's x50 as a multiple of the reference's, where both were reached."""
+    known = getattr(row, "ratio", float("nan"))
+    return f", {Estimate(row.ratio, row.ratio_low, row.ratio_high)} times the centre's" if known == known else ""
+
+
+def _is_above(row) -> bool:
+    return row.ratio > 1 if row.ratio == row.ratio else row.low > row.reference_high
 
 
 def in_order(crossings: pd.DataFrame) -> pd.DataFrame:

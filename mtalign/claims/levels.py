@@ -13,8 +13,9 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from mtalign.claims import mean_field, mixed_logit, take_off
-from mtalign.claims.dose_response import measured
+from mtalign.claims import mean_field, take_off
+from mtalign.claims.dose_response import measures
+from mtalign.claims.level_errors import GROUPS, LEAST_SEEDS, at_seeds, estimate, interval, ratio, seeds_of
 from mtalign.claims.mean_field_fit import LEAST_GAIN, policy_of
 from mtalign.config.run import Run
 from mtalign.models import dialled
@@ -74,7 +75,8 @@ def cells(
 
     Returns:
         Columns level, model, task, dose, pretraining (seed), the measures of the untrained model, `working` (its share of
-        completions that show working), `gain` (of standard RL), `testable` (the gain is at least `LEAST_GAIN`), `seeds` of RL
+        completions that show working), `gain` (of standard RL), `share of greedy` and `share of maj@16` (of that gain, without
+        training), `testable` (the gain is at least `LEAST_GAIN`), `seeds` of RL
         and `shares` (of that gain, one for each run), `taken`, `runs`, and `theory`: the share that the mean-field theory
         predicts for a majority vote, NaN where it does not apply.
     """
@@ -117,32 +119,25 @@ def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict], policy
         "task": run.task,
         "dose": recipe.dose,
         "pretraining": recipe.seed,
-        **measured(base),
+        **_measured(base),
     }
     cell["working"] = base["after"]["thinking"]
     cell |= {"gain": best - before, "testable": best - before >= LEAST_GAIN}
+    cell |= {
+        f"share of {way}": float(recovered(cell[way], best, before)) for way in ("greedy", "maj@16") if way in cell
+    }
     cell |= {"seeds": [record["config"]["seed"] for record in mapped], "shares": shares.tolist()}
     return cell | {"taken": int((shares > take_off.HALF).sum()), "runs": len(shares), "theory": theory}
 
 
-def at_seeds(table: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
-    """The cells with their runs of these RL seeds alone; what standard RL gains stays the mean of all its runs.
-
-    A seed is the same order of prompts and the same random numbers at each level, so that levels are compared at the same ones.
-
-    >>> table = pd.DataFrame({"seeds": [[0, 1]], "shares": [[0.9, 0.2]], "taken": [1], "runs": [2]})
-    >>> at_seeds(table, [1])[["shares", "taken", "runs"]].to_dict("list")
-    {'shares': [[0.2]], 'taken': [0], 'runs': [1]}
-    """
-    wanted, table = set(seeds), table.copy()
-    kept = [
-        [share for seed, share in zip(*each, strict=True) if seed in wanted]
-        for each in zip(table["seeds"], table["shares"], strict=True)
-    ]
-    table["seeds"] = [[seed for seed in each if seed in wanted] for each in table["seeds"]]
-    table["shares"], table["runs"] = kept, list(map(len, kept))
-    table["taken"] = [sum(share > take_off.HALF for share in shares) for shares in kept]
-    return table[table["runs"] > 0]
+def _measured(base: dict) -> dict:
+    """The measures of an untrained model, and under `without` each of them with one group of prompts left out, a list (`GROUPS`,)."""
+    prompts = np.arange(len(base["after"]["correct"]))
+    kept = np.array([np.ones(len(prompts)), *(prompts % GROUPS != group for group in range(min(GROUPS, len(prompts))))])
+    found = measures(base, kept / kept.sum(axis=1, keepdims=True))
+    return {name: float(values[0]) for name, values in found.items()} | {
+        "without": {name: values[1:].tolist() for name, values in found.items()}
+    }
 
 
 def usual_seeds(table: pd.DataFrame) -> set[int]:
@@ -155,28 +150,29 @@ def usual_seeds(table: pd.DataFrame) -> set[int]:
     return set(max(of_level, key=lambda seeds: (of_level.count(seeds), -len(seeds)), default=()))
 
 
+X50, RATIO, BESIDE = ("x50", "low", "high"), ("ratio", "ratio_low", "ratio_high"), "reference_"
+
+
 def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = CENTRE) -> pd.DataFrame:
     """x50 of each level with its interval, from the testable cells, beside the reference level at the same RL seeds.
 
     Returns:
-        Columns level, cells, untestable, gain (of standard RL, its mean), runs, x50, low, high, `top` (`mixed_logit.Crossing`);
-        x50, low and high of the reference at the level's seeds, with `reference_` before their names; and `apart`: whether the two intervals do not meet.
+        Columns level, cells, untestable, gain (of standard RL, its mean), runs, x50, low, high (`level_errors.interval`), `top`
+        (`mixed_logit.Crossing`); x50, low and high of the reference at the level's seeds, with `reference_` before their names;
+        `ratio`, the level's x50 as a multiple of the reference's at these seeds, with its interval (`level_errors.ratio`); and
+        `apart`: whether that interval, of `LEAST_SEEDS` seeds at least, leaves out 1 (where x50 of one was not reached,
+        whether the two intervals do not meet).
     """
     rows, at = [], table[table["level"] == reference]
     for level, these in table.groupby("level", sort=False):
         row = {"level": level} | _crossing(these, measure)
         if not at.empty:
-            beside = _crossing(at_seeds(at, set().union(*these["seeds"])), measure)
-            row |= {f"{BESIDE}{name}": beside.get(name, float("nan")) for name in X50}
+            row |= _beside(these, at_seeds(at, seeds_of(these)), measure)
         rows.append(row)
-    frame = pd.DataFrame(
-        rows, columns=["level", "cells", "untestable", "gain", "runs", *X50, "top", *(BESIDE + name for name in X50)]
-    )
-    frame["apart"] = (frame["low"] > frame["reference_high"]) | (frame["high"] < frame["reference_low"])
-    return frame
-
-
-X50, BESIDE = ("x50", "low", "high"), "reference_"
+    beside = [BESIDE + name for name in X50]
+    columns = ["level", "cells", "untestable", "gain", "runs", *X50, "top", *beside, *RATIO, "apart"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.astype({"apart": "boolean"}).fillna({"apart": False}).astype({"apart": bool})
 
 
 def _crossing(cells: pd.DataFrame, measure: str) -> dict:
@@ -189,9 +185,22 @@ def _crossing(cells: pd.DataFrame, measure: str) -> dict:
     }
     if kept[measure].nunique() < 2:
         return row
-    counts = (kept[name].tolist() for name in (measure, "taken", "runs", "model"))
-    found = mixed_logit.crossing(*counts)
-    return row | {name: getattr(found, name) for name in (*X50, "top")}
+    found = estimate(kept, measure)
+    return row | dict(zip(X50, interval(kept, measure, found), strict=True)) | {"top": found.top}
+
+
+def _beside(cells: pd.DataFrame, reference: pd.DataFrame, measure: str) -> dict:
+    """The reference's x50, the ratio to it, and whether they are apart."""
+    kept, its = (each[each["testable"]] for each in (cells, reference))
+    if min(kept[measure].nunique(), its[measure].nunique()) < 2:
+        return {}
+    found, other = (estimate(each, measure) for each in (kept, its))
+    (_, low, high), beside = (interval(*each) for each in ((kept, measure, found), (its, measure, other)))
+    by = ratio(kept, found, its, other, measure)
+    apart = low > beside[2] or high < beside[1] if by[0] != by[0] else by[1] > 1 or by[2] < 1
+    enough = len(seeds_of(kept)) >= LEAST_SEEDS
+    named = {BESIDE + name: value for name, value in zip(X50, beside, strict=True)}
+    return named | dict(zip(RATIO, by, strict=True)) | {"apart": apart and enough}
 
 
 def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:

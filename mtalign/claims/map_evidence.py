@@ -10,6 +10,7 @@ from mtalign.claims.between_levels import hits, spreads
 from mtalign.claims.dose_words import ends
 from mtalign.claims.level_words import called
 from mtalign.claims.levels import CENTRE, MEASURE
+from mtalign.stats import Estimate
 
 AXIS = "share of untrained completions that work"
 NOTHING = "its runs have not finished"
@@ -27,14 +28,18 @@ def thresholds(*levels: str) -> Callable[[pd.DataFrame], str]:
         if not set(levels) <= set(found.index):
             return NOTHING
         said = [f"{called(level)} {ends(*beside(found, level, levels[0]))}" for level in levels]
-        return f"x50 on the {AXIS}: {', '.join(said)}"
+        by = (
+            found.loc[levels[0], ["ratio", "ratio_low", "ratio_high"]] if len(levels) > 1 and "ratio" in found else None
+        )
+        times = f"; their ratio {Estimate(*by)}" if by is not None and by.notna().all() else ""
+        return f"x50 on the {AXIS}: {', '.join(said)}{times}"
 
     return shown
 
 
 def beside(found: pd.DataFrame, level: str, other: str) -> tuple[float, float, float]:
-    """x50, low and high of a level; of the reference those at the RL seeds of the other level, where they are known."""
-    if level == CENTRE != other and "reference_x50" in found:
+    """x50, low and high of a level; of the reference, where it is not the other level, those at the other's RL seeds."""
+    if level != other and "reference_x50" in found:
         return tuple(float(found.loc[other, f"reference_{name}"]) for name in ("x50", "low", "high"))
     return tuple(float(found.loc[level, name]) for name in ("x50", "low", "high"))
 
@@ -51,12 +56,21 @@ def told_right(*levels: str) -> Callable[[pd.DataFrame], str]:
         found = hits(table[table["level"].isin(levels)] if levels else table)
         if found.empty:
             return NOTHING
-        mean = found.set_index("level").mean()
-        measured = f", a threshold on pass@4 {mean[MEASURE]:.3f}" if MEASURE in mean else ""
-        told = f"the theory tells a share of {mean['theory']:.3f} of runs right{measured}, saying of none that it takes off {mean['never']:.3f}"
-        return f"in the mean over {len(found)} levels {told}" if len(found) > 1 else told
+        told = _told(found.set_index("level").mean())
+        own = found[found["own"]]
+        alone = f"; over the {len(own)} whose base models no other level has {_told(own.set_index('level').mean())}"
+        return (
+            f"in the mean over {len(found)} levels {told}{alone * (0 < len(own) < len(found))}"
+            if len(found) > 1
+            else told
+        )
 
     return shown
+
+
+def _told(mean: pd.Series) -> str:
+    measured = f", a threshold on pass@4 {mean[MEASURE]:.3f}" if MEASURE in mean else ""
+    return f"the theory tells a share of {mean['theory']:.3f} of runs right{measured}, saying of none that it takes off {mean['never']:.3f}"
 
 
 def seeds(table: pd.DataFrame) -> str:

@@ -57,24 +57,41 @@ def _within(found: pd.DataFrame, level: str, low: float, high: float) -> bool | 
     return False if at["high"] < low or at["low"] > high else None
 
 
-def _above(found: pd.DataFrame, upper: str, lower: str) -> bool | None:
-    """Whether one level's x50 is above another's: decided where their intervals are apart."""
-    if not {upper, lower} <= set(found.index) or found.loc[[upper, lower], "x50"].isna().any():
+def _higher(found: pd.DataFrame, level: str) -> bool | None:
+    """Whether a level's x50 is above that of the reference of the table: decided where `apart` says so."""
+    if level not in found.index or not found.loc[level, "apart"]:
         return None
-    (_, low, high), (_, other_low, other_high) = show.beside(found, upper, lower), show.beside(found, lower, upper)
-    if low > other_high:
-        return True
-    return False if high < other_low else None
+    at = found.loc[level]
+    return bool(at["ratio"] > 1 if pd.notna(at["ratio"]) else at["low"] > at["reference_high"])
+
+
+def _lower(found: pd.DataFrame, level: str) -> bool | None:
+    higher = _higher(found, level)
+    return None if higher is None else not higher
 
 
 def _unmoved(found: pd.DataFrame, level: str, factor: float = 1.5) -> bool | None:
-    """Whether a level's x50 is the centre's within a factor: right where both ends of its interval are, wrong where apart."""
-    if not {level, CENTRE} <= set(found.index):
+    """Whether a level's x50 is the centre's within a factor: right where the interval of their ratio is, wrong where it is wholly outside."""
+    if level not in found.index:
         return None
-    centre = show.beside(found, CENTRE, level)[0]
-    if not abs(centre) < float("inf"):
+    at = found.loc[level]
+    if pd.isna(at["ratio"]):
+        return _unmoved_beyond(at, factor)
+    if 1 / factor <= at["ratio_low"] and at["ratio_high"] <= factor:
+        return True
+    return False if at["ratio_high"] < 1 / factor or at["ratio_low"] > factor else None
+
+
+def _unmoved_beyond(at: pd.Series, factor: float) -> bool | None:
+    """The same where an x50 was not reached, and there is no ratio: wrong where the level's lies beyond the factor of the centre's interval."""
+    ends = at[["low", "high", "reference_low", "reference_high"]].astype(float)
+    if ends.isna().any():
         return None
-    return _within(found, level, centre / factor, centre * factor)
+    return (
+        False
+        if ends["low"] > factor * ends["reference_high"] or ends["high"] < ends["reference_low"] / factor
+        else None
+    )
 
 
 def _standard_gains(table: pd.DataFrame) -> bool | None:
@@ -190,11 +207,11 @@ PREDICTIONS = [
     Prediction("standard", "Standard RL gains at least 0.10 at each base model of the centre from dose 0.04 on", _standard_gains, show.gains, "cells"),
     Prediction("centre", "The centre's x50 is the theory's 0.038 of completions that work within a factor of 2", lambda t: _within(t, CENTRE, 0.019, 0.076), show.thresholds(CENTRE)),
     Prediction("theory", "The theory tells at least 0.85 of the centre's majority runs right, take-off or not", _theory_tells, show.told_right(CENTRE), "cells"),
-    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 (\"at equal pass@k\" was struck after the run: the rule looks at the share of completions that work)", lambda t: _above(t, "agree=0.3", CENTRE), show.thresholds("agree=0.3", CENTRE)),
-    Prediction("agree more", "More agreement (0.6) raises it further", lambda t: _above(t, "agree=0.6", "agree=0.3"), show.thresholds("agree=0.6", "agree=0.3")),
-    Prediction("many answers", "A hundred answers lower x50", lambda t: _above(t, CENTRE, "arithmetic-100"), show.thresholds("arithmetic-100", CENTRE)),
-    Prediction("few answers", "Four answers raise x50", lambda t: _above(t, "arithmetic-4", CENTRE), show.thresholds("arithmetic-4", CENTRE)),
-    Prediction("fallible", "Working that is right with 0.7 raises x50", lambda t: _above(t, "right=0.7", CENTRE), show.thresholds("right=0.7", CENTRE)),
+    Prediction("agree", "Agreement of wrong guesses (0.3) raises x50 (\"at equal pass@k\" was struck after the run: the rule looks at the share of completions that work)", lambda t: _higher(t, "agree=0.3"), show.thresholds("agree=0.3", CENTRE)),
+    Prediction("agree more", "More agreement (0.6) raises it further", lambda t: _higher(t, "agree=0.6"), show.thresholds("agree=0.6", "agree=0.3"), "agreement"),
+    Prediction("many answers", "A hundred answers lower x50", lambda t: _lower(t, "arithmetic-100"), show.thresholds("arithmetic-100", CENTRE)),
+    Prediction("few answers", "Four answers raise x50", lambda t: _higher(t, "arithmetic-4"), show.thresholds("arithmetic-4", CENTRE)),
+    Prediction("fallible", "Working that is right with 0.7 raises x50", lambda t: _higher(t, "right=0.7"), show.thresholds("right=0.7", CENTRE)),
     Prediction("slow", "Learning rate 1e-4 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.0001"), show.thresholds("lr=0.0001", CENTRE)),
     Prediction("rapid", "Learning rate 1e-3 leaves x50 within a factor of 1.5", lambda t: _unmoved(t, "lr=0.001"), show.thresholds("lr=0.001", CENTRE)),
     Prediction("long", "400 updates leave x50 within a factor of 1.5", lambda t: _unmoved(t, "updates=400"), show.thresholds("updates=400", CENTRE)),
@@ -208,7 +225,7 @@ PREDICTIONS = [
     Prediction("one example", "One example, 2,000 updates on-policy with an entropy bonus, recovers more than half in the mean at doses 0.2 and 0.4", _one_is_enough, show.one_example, "one"),
     Prediction("which example", "The best by historical variance is better than a random one by at most 0.1", _best_is_no_better, show.one_example, "one"),
     Prediction("short", f"50 updates leave x50 within a factor of 1.5{LATER}", lambda t: _unmoved(t, "updates=50"), show.thresholds("updates=50", CENTRE)),
-    Prediction("larger", f"3 million parameters lower x50 (learning rate 1e-4){LATER}", lambda t: _above(t, CENTRE, "size=3m, lr=0.0001"), show.thresholds("size=3m, lr=0.0001", CENTRE)),
+    Prediction("larger", f"3 million parameters lower x50 (learning rate 1e-4){LATER}", lambda t: _lower(t, "size=3m, lr=0.0001"), show.thresholds("size=3m, lr=0.0001", CENTRE)),
     Prediction("slow example", f"One example at a tenth of the learning rate ends higher than at the centre's, at each dose{LATER}", _slow_one_keeps_more, show.one_example, "slow one"),
     Prediction("slow is not enough", f"There it recovers less than half in the mean, at each dose{LATER}", lambda t: _one_is_not_enough(t, SLOW_ONE), show.one_example, "slow one"),
     Prediction("larger example", f"One example with 0.65 million parameters at the rate that standard RL chose there (1e-4) recovers less than half in the mean, at each dose{LATER}", lambda t: _one_is_not_enough(t, LARGER_ONE), show.one_example, "larger one"),
@@ -230,7 +247,8 @@ def judged(
 ) -> pd.DataFrame:
     """What came of each prediction: `right`, `wrong`, `undecided`, and why; levels count once most of their runs have finished.
 
-    A level is compared with the centre at its own RL seeds (since 2026-11-27, after the runs): a seed is the same order of prompts.
+    A level is compared with the centre at its own RL seeds, by the interval of their ratio (`level_errors`; since 2026-11-27, after the
+    runs): a seed is the same order of prompts, and the same random numbers, for all base models of a level.
 
     Args:
         table: cells of the majority vote, as `levels.cells` gives them.
@@ -243,7 +261,8 @@ def judged(
     """
     cells = completed(table, asked)
     given = {"cells": cells, "nsr": completed(nsr, asked)}  # by `Prediction.of`
-    given["x50"] = None if cells is None else crossings(cells, X).set_index("level")
+    for name, reference in (("x50", CENTRE), ("agreement", "agree=0.3")):
+        given[name] = None if cells is None else crossings(_beside(cells, reference), X, reference).set_index("level")
     alone = {} if one is None or one.empty else dict(tuple(one.groupby("level")))
     for name, found in (("drift", drift), *((name, alone.get(level)) for name, level in ONES.items())):
         given[name] = found if found is not None and len(found) >= FEWEST * asked.get(name, 1) else None
@@ -257,6 +276,11 @@ def judged(
         because = each.shows(given[each.of]) if known else show.NOTHING
         rows.append({"prediction": each.name, "words": each.words, "outcome": outcome, "because": because})
     return pd.DataFrame(rows)
+
+
+def _beside(cells: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """All cells for the centre; for another reference those of the levels that a prediction compares with it."""
+    return cells if reference == CENTRE else cells[cells["level"].isin([reference, "agree=0.6"])]
 
 
 def completed(table: pd.DataFrame | None, asked: dict[str, int]) -> pd.DataFrame | None:

@@ -91,6 +91,19 @@ def crossing(
     return _crossing(tuple(x), tuple(taken), tuple(runs), tuple(checkpoint), level)
 
 
+def moved(
+    x50: float, x: Sequence[float], taken: Sequence[int], runs: Sequence[int], checkpoint: Sequence[str]
+) -> float:
+    """The x50 of pairs that are nearly those it was found for: the peak that is reached from there, without its interval.
+
+    >>> pairs = [0.1, 0.2, 0.4, 0.5], [0, 1, 4, 5], [5] * 4, ["a", "b", "c", "d"]
+    >>> abs(moved(0.25, *pairs) - crossing(*pairs).x50) < 0.01
+    True
+    """
+    likelihood = _Likelihood(x, taken, runs, checkpoint)
+    return float(likelihood.centre + likelihood.scale * likelihood.near((x50 - likelihood.centre) / likelihood.scale))
+
+
 @lru_cache(maxsize=256)  # the same pairs stand in a table, a picture and a sentence
 def _crossing(x: tuple, taken: tuple, runs: tuple, checkpoint: tuple, level: float) -> Crossing:
     likelihood = _Likelihood(x, taken, runs, checkpoint)
@@ -161,6 +174,20 @@ class _Likelihood:
         self.last = tuple(found.x)
         return -float(found.fun)
 
+    def near(self, x50: float) -> float:
+        """The x50 of the peak that is reached from one, all parameters at once."""
+
+        def loss(values: NDArray) -> tuple[float, NDArray]:
+            slope, spread = np.exp(values[1:3])
+            away = self.z - values[0]
+            value, by_odds, by_spread, by_lapse = self._value(slope * away, spread, values[3])
+            return -value, -np.array(
+                [-slope * by_odds.sum(), slope * (by_odds * away).sum(), spread * by_spread, by_lapse]
+            )
+
+        self.at(x50)
+        return float(_search(loss, (x50, *self.last), ((self.z.min() - 1, self.z.max() + 1), *BOUNDS)).x[0])
+
     def beyond(self, side: int) -> float:
         """The largest log-likelihood with x50 at -inf (`side` -1) or inf: the same log-odds everywhere, of that sign."""
 
@@ -172,9 +199,9 @@ class _Likelihood:
         return -min(float(_search(loss, start).fun) for start in STARTS)
 
 
-def _search(loss: Callable, start: Sequence[float]):
+def _search(loss: Callable, start: Sequence[float], bounds: Sequence[tuple[float, float]] = BOUNDS):
     """TNC, as L-BFGS-B calls a threaded library for matrices of three columns, which a busy machine punishes."""
-    return minimize(loss, start, method="TNC", jac=True, bounds=BOUNDS, options={"maxfun": 60, "ftol": 1e-6})
+    return minimize(loss, start, method="TNC", jac=True, bounds=bounds, options={"maxfun": 60, "ftol": 1e-6})
 
 
 def _peak(at: Callable[[float], float], grid: NDArray, profile: NDArray) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mtalign.claims.dose_words import ends
-from mtalign.claims.level_words import called
+from mtalign.claims.level_words import called, ratio_of
 from mtalign.claims.predictions import Judged, Outcomes
 
 PAPER = "arXiv 2508.21188"
@@ -21,16 +21,12 @@ def of_the_map(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> Ou
 
 def one_threshold(crossings: pd.DataFrame, reference: str = "centre") -> list[Judged]:
     """That a level has the centre's x50 on pass@4, as it must where pass@4 is the factor."""
-    rule = "refuted where its interval lies wholly outside the centre's at the same RL seeds; else confirmed where it lies within a factor of 1.5 of the centre's x50 (the factor: written after the run)"
+    rule = "refuted where the interval of its ratio to the centre's at the same RL seeds leaves out 1; else confirmed where that interval lies within a factor of 1.5 (ratio and factor: written after the run)"
     found = []
     for row in crossings[crossings["level"] != reference].itertuples():
-        within = (
-            abs(row.reference_x50) < float("inf")
-            and row.reference_x50 / 1.5 <= row.low
-            and row.high <= row.reference_x50 * 1.5
-        )
+        within = row.ratio_low >= 1 / 1.5 and row.ratio_high <= 1.5
         outcome = "refuted" if row.apart else "confirmed" if within else "undecided"
-        because = f"x50 is {ends(row.x50, row.low, row.high)}, the centre's {ends(row.reference_x50, row.reference_low, row.reference_high)}"
+        because = f"x50 is {ends(row.x50, row.low, row.high)}, the centre's {ends(row.reference_x50, row.reference_low, row.reference_high)}{ratio_of(row)}"
         found.append(
             Judged(
                 "A level has the centre's x50 on chance-corrected pass@4",

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mtalign.claims import levels
 from mtalign.claims.between_levels import heterogeneity
+from mtalign.claims.level_errors import at_seeds
 from mtalign.claims.level_words import in_sentences
 from mtalign.claims.map_predictions import completed
 from mtalign.config.grid import Grid
@@ -71,7 +72,7 @@ def findings(found: Map, tables: list[dict]) -> Findings:
 
 def _one_threshold(cells: pd.DataFrame) -> str:
     """Whether levels share a threshold, by the rule of `between_levels.heterogeneity`; nothing where it cannot be asked."""
-    between = heterogeneity(levels.crossings(levels.at_seeds(cells, levels.usual_seeds(cells))))
+    between = heterogeneity(levels.crossings(at_seeds(cells, levels.usual_seeds(cells))))
     if between["levels"] < 2:
         return ""
     left = f" ({between['left_out']} without an interval left out)" if between["left_out"] else ""

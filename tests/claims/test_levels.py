@@ -51,9 +51,16 @@ def planted(level: str, x50: float, runs: int = 8, theory: float | None = None, 
     return pd.DataFrame(rows)
 
 
-def x50s(**levels: tuple[float, float, float]) -> pd.DataFrame:
-    """Levels with x50 and its interval, as `crossings` gives them."""
-    return pd.DataFrame.from_dict(levels, orient="index", columns=["x50", "low", "high"])
+def x50s(centre: tuple[float, float, float], **levels: tuple[float, float, float]) -> pd.DataFrame:
+    """Levels with x50 and its interval, as `crossings` gives them; the ratio to the centre has the level's own relative error."""
+    found = pd.DataFrame.from_dict({"centre": centre} | levels, orient="index", columns=["x50", "low", "high"])
+    found[["reference_x50", "reference_low", "reference_high"]] = centre
+    known = np.isfinite(centre[0]) & np.isfinite(found["x50"])
+    for name, end in (("ratio", "x50"), ("ratio_low", "low"), ("ratio_high", "high")):
+        found[name] = np.where(known, found[end] / centre[0], np.nan)
+    apart = (found["low"] > found["reference_high"]) | (found["high"] < found["reference_low"])
+    found["apart"] = np.where(known, (found["ratio_low"] > 1) | (found["ratio_high"] < 1), apart)
+    return found
 
 
 def rule(name: str):

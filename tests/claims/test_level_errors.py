@@ -1,0 +1,91 @@
+"""Intervals of x50 cover where RL seeds are shared by all base models of a level, as they are in the map."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtalign.claims.level_errors import estimate, interval, ratio
+from mtalign.claims.levels import crossings
+
+X50, SEEDS = 0.1, 4
+
+
+def level(rng: np.random.Generator, seeds: np.ndarray, x50: float = X50, name: str = "centre") -> pd.DataFrame:
+    """18 base models, six doses; each RL seed moves the threshold of all of them, each base model its own of all seeds."""
+    rows = []
+    for dose in (0.03, 0.05, 0.08, 0.12, 0.2, 0.3):
+        for checkpoint in range(3):
+            odds = 6 * (np.log(dose / x50) - seeds - rng.normal(0, 0.1))
+            shares = (rng.random(len(seeds)) < 1 / (1 + np.exp(-odds))).astype(float).tolist()
+            row = {"level": name, "model": f"{dose} {checkpoint}", "x": dose, "testable": True, "gain": 0.5}
+            rows.append(row | {"seeds": list(range(len(seeds))), "shares": shares})
+    frame = pd.DataFrame(rows)
+    return frame.assign(taken=frame["shares"].map(sum), runs=len(seeds))
+
+
+def covered(studies: int) -> tuple[float, float]:
+    """The share of studies whose interval holds the truth: of all errors, and of the profile alone."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(studies):
+        cells = level(rng, rng.normal(0, 0.35, SEEDS))
+        profile = estimate(cells, "x")
+        _, low, high = interval(cells, "x", profile)
+        found.append((low <= X50 <= high, profile.low <= X50 <= profile.high))
+    return tuple(np.mean(found, axis=0))
+
+
+def said_apart(studies: int) -> float:
+    """The share of pairs of levels with one threshold and the same seeds that are said to be apart."""
+    rng, found = np.random.default_rng(4), []
+    for _ in range(studies):
+        seeds = rng.normal(0, 0.35, SEEDS)
+        table = pd.concat([level(rng, seeds), level(rng, seeds, name="other")])
+        found.append(crossings(table, "x").set_index("level").loc["other", "apart"])
+    return float(np.mean(found))
+
+
+@pytest.mark.slow
+def test_an_interval_covers_though_seeds_are_shared_and_the_profile_alone_does_not():
+    every, profile = covered(150)
+    assert every >= 0.87 and every >= profile + 0.05, (every, profile)  # 0.90 and 0.79 of 100; nominal is 0.95
+
+
+@pytest.mark.slow
+def test_two_levels_that_are_the_same_are_seldom_said_to_be_apart():
+    assert said_apart(80) <= 0.1
+
+
+def test_what_a_seed_does_to_both_levels_cancels_in_their_ratio():
+    rng, wide, narrow = np.random.default_rng(1), [], []
+    for _ in range(6):
+        seeds = rng.normal(0, 0.6, SEEDS)
+        one, two = level(rng, seeds), level(rng, seeds, 1.5 * X50)
+        found, other = estimate(two, "x"), estimate(one, "x")
+        _, low, high = ratio(two, found, one, other, "x")
+        narrow.append(np.log(high / low))
+        wide.append(
+            sum(np.log(each[2] / each[1]) ** 2 for each in (interval(one, "x", other), interval(two, "x", found)))
+            ** 0.5
+        )
+    assert np.mean(narrow) < 0.8 * np.mean(wide)
+
+
+def test_two_seeds_cannot_say_that_levels_differ_and_one_gives_no_interval():
+    rng = np.random.default_rng(2)
+
+    def apart(seeds: int) -> bool:
+        offsets = np.zeros(seeds)
+        table = pd.concat([level(rng, offsets), level(rng, offsets, 0.25, "other")])
+        return bool(crossings(table, "x").set_index("level").loc["other", "apart"])
+
+    assert apart(4) and not apart(2)
+    alone = level(rng, np.zeros(1))
+    assert interval(alone, "x", estimate(alone, "x"))[1:] == (0.0, np.inf)
+
+
+def test_alignment_that_is_measured_on_other_prompts_widens_the_interval():
+    rng = np.random.default_rng(3)
+    cells = level(rng, np.zeros(SEEDS))
+    blurred = cells.assign(without=[{"x": (x * np.exp(np.linspace(-0.3, 0.3, 10))).tolist()} for x in cells["x"]])
+    sure, unsure = (interval(each, "x", estimate(each, "x")) for each in (cells, blurred))
+    assert unsure[1] < 0.8 * sure[1] and unsure[2] > 1.25 * sure[2]
