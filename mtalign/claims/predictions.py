@@ -163,6 +163,8 @@ def first_where_one_line_is_unskilled(row: dict) -> str:
     return "first" if row["model"] == "lines-skilled" else ""
 
 
+SAME_PROMPTS = ("standard_wrong_majority", "incorrect")  # right and wrong labels on the prompts whose majority is wrong
+
 PAIRED: dict[tuple[str, str], Callable[[dict], str]] = {  # notebook 12: (first, second) -> which is better, or equal
     ("nsr", "nsr_released"): first_better_when_weak,
     ("psr", "psr_released"): lambda row: "equal",
@@ -171,6 +173,7 @@ PAIRED: dict[tuple[str, str], Callable[[dict], str]] = {  # notebook 12: (first,
     ("entropy", "entropy_direct"): equal_when_strong,
     ("standard", "standard_refill"): lambda row: "equal",
     ("majority_vote", "test_time"): lambda row: "equal",
+    SAME_PROMPTS: lambda row: "first",
 }
 
 
@@ -180,5 +183,7 @@ def judge_paired(row: dict) -> Judged | None:
     expected = rule(row) if rule else ""
     where = f"{row['model']}, {row['task']}"
     if expected == "first":
-        return better(row["difference"], "The original is better than what the release computes", where)
+        original = "The original is better than what the release computes"
+        same = "Standard RL is better than an incorrect reward on the same prompts, those whose majority is wrong"
+        return better(row["difference"], same if (row["arm"], row["other"]) == SAME_PROMPTS else original, where)
     return equal(row["difference"], "Both end equal", where) if expected == "equal" else None

@@ -31,6 +31,7 @@ LABELS = {
     "temperature_0.3": "untrained, temperature 0.3",
     "temperature_0.5": "untrained, temperature 0.5",
     "temperature_0.7": "untrained, temperature 0.7",
+    "standard_wrong_majority": "standard RL, prompts with a wrong majority",
 }
 
 

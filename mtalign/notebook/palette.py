@@ -20,6 +20,7 @@ PALETTE = {
     "entropy_token": (0.2, 0.55, 0.8), "entropy_sequence": (0.1, 0.35, 0.55), "entropy_direct": (0.65, 0.85, 0.95),
     "test_time": (0.0, 0.45, 0.25), "greedy": (0.35, 0.35, 0.35), "maj@16": (0.5, 0.5, 0.5),
     "temperature_0.3": (0.65, 0.65, 0.65), "temperature_0.5": (0.75, 0.75, 0.75), "temperature_0.7": (0.85, 0.85, 0.85),
+    "standard_wrong_majority": (0.3, 0.4, 0.55),
 }  # fmt: skip
 
 
