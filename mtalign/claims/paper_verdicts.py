@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 from IPython.display import Markdown
 
+from mtalign.claims import paper_levels
 from mtalign.claims.paper import CLAIMS_OF_THE_PAPER, Found, evidence
 from mtalign.claims.paper_rules import RULES
 from mtalign.config.run import Run
@@ -15,19 +16,27 @@ from mtalign.records.store import Records
 
 
 def judged(
-    blocks: Iterable[list[Run]], records: Records, known: pd.DataFrame | None = None
+    blocks: Iterable[list[Run]],
+    records: Records,
+    known: pd.DataFrame | None = None,
+    cells: pd.DataFrame | None = None,
 ) -> dict[str, dict[str, Found]]:
     """What the records say: kind of model (`micro` or `pretrained`) -> P1 to P14 -> `Found`.
 
     Args:
         blocks: runs of each block of a grid; without any of a kind of model, that kind is left out.
         known: as `evidence` takes them.
+        cells: of a map, as `paper_levels.alike_at_equal_alignment` takes them.
     """
+    blocks = list(blocks)
     everything, found = evidence(blocks, records, known), {}
     for kind, wanted in {"micro": True, "pretrained": False}.items():
         part = everything.of(lambda pair, wanted=wanted: is_micro(pair[0]) is wanted)
         if part.pairs:
             found[kind] = {claim.name: RULES[claim.name](part) for claim in CLAIMS_OF_THE_PAPER}
+    runs = list(dict.fromkeys(run for block in blocks for run in block))
+    if found and paper_levels.is_map(runs):
+        found["micro"]["P14"] = paper_levels.alike_at_equal_alignment(runs, records, cells)
     return found
 
 

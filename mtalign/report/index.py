@@ -103,7 +103,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "tables": tables,
         "paired": pairs,
         "paper": of_the_paper(tables),
-        "paper_claims": by_claim(paper_rows(grid, records, tables)),
+        "paper_claims": by_claim(paper_rows(grid, records, tables, found_map.cells if found_map else None)),
         "judged": judged,
         "neither": sum(NEITHER in row["because"] for row in judged),
         "question": untrained_findings.question(bool(tables), made_pages),

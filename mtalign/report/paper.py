@@ -17,18 +17,22 @@ from mtalign.report.findings import each_once
 CSS = {"holds": "confirmed", "fails": "refuted"}  # classes of `style.css`
 
 
-def paper_rows(grid: Grid, records: Records, tables: list[dict] | None = None) -> list[dict]:
+def paper_rows(
+    grid: Grid, records: Records, tables: list[dict] | None = None, cells: pd.DataFrame | None = None
+) -> list[dict]:
     """Rows of `claims.paper.table` for a grid, with `page`: the stem of a page of the grid that shows the claim, or "".
 
     Args:
         tables: as `index.verdict_tables` gives them, where they have been computed already.
+        cells: of a map, as `level_findings.mapped` has them, likewise.
     """
     known = None
     if tables is not None:
         rows = [row._asdict() for row in each_once(tables).values()]
         known = pd.DataFrame(rows, columns=VERDICT_COLUMNS)
     stems = [page.stem for page in pages(grid)]
-    rows = table(judged([block.runs for block in grid.blocks.values()], records, known)).to_dict("records")
+    found = judged([block.runs for block in grid.blocks.values()], records, known, cells)
+    rows = table(found).to_dict("records")
     for row in rows:
         shown = [stem for stem in stems if stem.partition(".")[0] == row["notebook"]]
         other = [stem for stem in stems if stem.partition(".")[0] == "17_paper_claims"]

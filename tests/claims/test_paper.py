@@ -111,6 +111,44 @@ def test_a_best_example_that_is_no_better_than_a_random_one_holds_and_one_that_i
     assert other.outcome == "not tested here" and "best minus median" in other.estimates
 
 
+def test_runs_on_one_example_that_all_end_at_guessing_test_neither_its_choice_nor_its_kind():
+    """Guessing is right once in four on `ordering`: 0.3 is guessing, 0.31 is not."""
+    pair = "m", "ordering"
+    quick = {"a": one_shot("best", lambda s: 0.3), "b": one_shot("random", lambda s: 0.25 + 0.05 * (s == 0))}
+    for rule in (as_good_as_random, own_kind):
+        quick_alone = rule(evidence({pair: with_rows(quick)}))
+        assert quick_alone.outcome == "not tested here" and quick_alone.estimates == {}
+        assert "each of 8 runs on one example ends at guessing" in quick_alone.because
+        assert "accuracy 0.25 to 0.30, guessing 0.25" in quick_alone.because
+    one_learns = quick | {"b": one_shot("random", lambda s: 0.25 + 0.1 * (s == 0))}
+    assert as_good_as_random(evidence({pair: one_learns})).outcome == "holds"
+    assert own_kind(evidence({pair: with_rows(one_learns)})).outcome != "not tested here"
+
+
+def with_rows(arms):
+    """The same, on examples of different sub-kinds."""
+    kinds = sub_kinds("ordering", load("ordering").train)
+    rows = [kinds.index(f"{seed % 3 + 1} digits on") for seed in range(4)]
+    return {
+        arm: [each | {"rows": [row]} for each, row in zip(records, rows, strict=True)] for arm, records in arms.items()
+    }
+
+
+def test_a_budget_that_ends_at_guessing_does_not_thin_what_another_budget_shows():
+    def arms(name, best, other, rate):
+        both = {f"{name} best": one_shot("best", lambda s: best), f"{name} random": one_shot("random", lambda s: other)}
+        for each in (r for records in both.values() for r in records):
+            each["config"]["learning_rate"] = rate
+        return both
+
+    quick, slow = arms("quick", 0.25, 0.25, 3e-4), arms("slow", 0.8, 0.5, 3e-5)
+    found = as_good_as_random(evidence({("m", "ordering"): quick | slow}))
+    assert found.outcome == "fails" and found.estimates["best minus random"].value == pytest.approx(0.3, abs=0.02)
+    assert "seeds paired; each of 8 runs on one example ends at guessing" in found.because
+    across = {"a": quick["quick best"], "b": slow["slow random"]}  # of two budgets: no pair to compare
+    assert as_good_as_random(evidence({("m", "ordering"): across})).outcome == "not tested here"
+
+
 def examples_of_own_kind(effect):
     task = load("ordering")
     kinds = sub_kinds("ordering", task.train + task.eval[:100])
