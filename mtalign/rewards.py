@@ -65,7 +65,8 @@ def incorrect(prompts=None, completions=(), label=None, kind=None, **_) -> list[
     """1 where the answer equals the prompt's *wrong majority label*, else 0 (arXiv 2506.10947, section 2.2).
 
     The label is the majority answer of 64 samples of the base model, on prompts where that majority is wrong. The data
-    set must hold it as a column `label`.
+    set must hold it as a column `label`. Where answers tie for the majority, the label is the first of them in the
+    alphabet (`training.dataset.wrong_majorities`), unlike elsewhere, where chance decides.
 
     >>> incorrect(completions=["<answer>3</answer>", "<answer>7</answer>"], label=["3", "3"])
     [1.0, 0.0]

@@ -31,7 +31,7 @@ from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
 from mtalign.config.run import Run
 from mtalign.models.load import is_micro
-from mtalign.notebook import conclusions
+from mtalign.notebook import conclusions, same_prompts
 from mtalign.notebook.examples import examples
 from mtalign.notebook.figures import accuracy_bars
 from mtalign.notebook.figures import dose_response as dose_response_picture
@@ -102,6 +102,8 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "bars": bars.to_dict("records"),
         "tables": tables,
         "paired": pairs,
+        "same_prompts": of_same_prompts(grid, records),
+        "ties": same_prompts.TIES,
         "paper": of_the_paper(tables),
         "paper_claims": by_claim(paper_rows(grid, records, tables, found_map.cells if found_map else None)),
         "judged": judged,
@@ -233,6 +235,12 @@ def paired(grid: Grid, records: Records) -> list[dict]:
             low, high = row["difference"].low, row["difference"].high
             rows.append(row | {"stem": name, "better": row["arm"] if low > 0 else row["other"] if high < 0 else ""})
     return rows
+
+
+def of_same_prompts(grid: Grid, records: Records) -> list[str]:
+    """What incorrect rewards trained on and are compared with: a sentence for each pair of all blocks."""
+    tables = [same_prompts.table(block.runs, records) for block in grid.blocks.values()]
+    return list(dict.fromkeys(line for table in tables for line in same_prompts.lines(table)))
 
 
 def without_training(grid: Grid, records: Records) -> dict[tuple[str, str], dict[str, tuple]]:

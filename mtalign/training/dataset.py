@@ -62,6 +62,10 @@ def training_rows(run: Run, task: Task, base: dict, history: dict | None) -> lis
 def wrong_majorities(answers: list[dict[str, int]], truth: list) -> dict[int, str]:
     """Prompt -> its majority answer, where that is wrong. No answer does not vote; ties go to the first in the alphabet.
 
+    That is an exception: elsewhere ties are broken by chance (`rewards.majority_vote`, `metrics.maj_at_k`). It stays, as
+    another rule would choose other prompts than those that the records of `incorrect` were trained on. `tied_majorities`
+    says which prompts it concerns.
+
     Args:
         answers: for each prompt, `grading.vote` -> samples.
         truth: for each prompt the true answer, or a set of all that are right.
@@ -69,12 +73,29 @@ def wrong_majorities(answers: list[dict[str, int]], truth: list) -> dict[int, st
     >>> wrong_majorities([{"1": 5, "2": 3}, {"1": 5, "2": 3}, {"": 9}], truth=["1", "2", "1"])
     {1: '1'}
     """
-    winners = {}
-    for index, (counts, right) in enumerate(zip(answers, truth, strict=True)):
-        votes = {answer: n for answer, n in counts.items() if answer}
-        if not votes:
-            continue
-        winner = min(votes, key=lambda a: (-votes[a], a))
-        if winner not in (right if isinstance(right, set) else {right}):
-            winners[index] = winner
-    return winners
+    most = [(_most_voted(counts), _all_right(right)) for counts, right in zip(answers, truth, strict=True)]
+    return {index: tied[0] for index, (tied, right) in enumerate(most) if tied and tied[0] not in right}
+
+
+def tied_majorities(answers: list[dict[str, int]], truth: list) -> tuple[list[int], list[int]]:
+    """The prompts with a tie for the majority: those that count as wrong, and those left out with the truth first in the alphabet.
+
+    Args:
+        answers, truth: as `wrong_majorities` takes them.
+
+    >>> tied_majorities([{"1": 4, "2": 4}, {"1": 4, "2": 4}, {"1": 5, "2": 3}, {"": 9}], truth=["1", "2", "2", "1"])
+    ([1], [0])
+    """
+    wrong = wrong_majorities(answers, truth)
+    tied = [index for index, counts in enumerate(answers) if len(_most_voted(counts)) > 1]
+    return [i for i in tied if i in wrong], [i for i in tied if i not in wrong]
+
+
+def _most_voted(counts: dict[str, int]) -> list[str]:
+    """The answers with most votes, in the order of the alphabet."""
+    most = max((n for answer, n in counts.items() if answer), default=0)
+    return sorted(answer for answer, n in counts.items() if answer and n == most)
+
+
+def _all_right(truth: str | set[str]) -> set[str]:
+    return truth if isinstance(truth, set) else {truth}
