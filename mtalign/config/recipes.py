@@ -13,7 +13,8 @@ from functools import lru_cache
 import yaml
 
 from mtalign.config import paths
-from mtalign.config.run import Run
+from mtalign.config.arms import ARMS
+from mtalign.config.run import DEFAULTS, Run
 
 LOSSES = {"token mean": "dapo", "sequence mean": "grpo"}  # theirs -> trl's loss_type
 ORIGINALS = {  # arm -> the recipe of the work that made the claim
@@ -23,6 +24,8 @@ ORIGINALS = {  # arm -> the recipe of the work that made the claim
     "psr": "negative_samples", "w_reinforce": "negative_samples", "nsr_released": "negative_samples",
     "psr_released": "negative_samples", "entropy": "entropy_minimisation", "entropy_direct": "entropy_minimisation",
 }  # fmt: skip
+TECHNIQUE = ("reward", "subset", "objective")  # what makes a run one of a technique, whatever its arm is called
+ROLLOUT = ("generation_batch_size", "num_generations", "steps_per_generation")  # what `rollouts` puts in words
 
 
 @lru_cache
@@ -66,6 +69,27 @@ def translate(recipe: dict) -> dict:
     return {key: value for key, value in fields.items() if value is not None}
 
 
+def original_of(run: Run) -> str | None:
+    """The recipe of the work whose technique the run uses; None where there is none, so that the paper's scripts are its measure.
+
+    What a run rewards, trains on and optimises says so, not the name of its arm: an arm that a grid defines itself has the
+    original of the built-in arm that does the same.
+
+    >>> original_of(Run("m", "t", "majority_4", reward="majority_vote", num_generations=4))
+    'ttrl'
+    >>> original_of(Run("m", "t", "standard_4", num_generations=4)) is None
+    True
+    """
+    return _of_technique().get(tuple(getattr(run, name) for name in TECHNIQUE))
+
+
+@lru_cache
+def _of_technique() -> dict[tuple, str]:
+    """Technique -> the recipe of its original, as the built-in arms have them."""
+    settings = {arm: DEFAULTS | ARMS[arm] for arm in ORIGINALS}
+    return {tuple(settings[arm][name] for name in TECHNIQUE): recipe for arm, recipe in ORIGINALS.items()}
+
+
 def compare(run: Run) -> list[dict]:
     """The run beside the paper's scripts and the original of its arm, one row for each setting.
 
@@ -73,48 +97,65 @@ def compare(run: Run) -> list[dict]:
         Rows with `setting` (trl's name), `ours`, `paper` and `original` (None where a source does not fix it or there is
         no original), and `deviates`: whether ours differs from the original, or from the paper where there is none.
     """
-    paper, original = (translate(published()[name]) if name else {} for name in ("paper", ORIGINALS.get(run.arm)))
+    sources = ("paper", original_of(run))
+    paper, original = (translate(published()[name]) if name else {} for name in sources)
     rows = []
     for setting in translate(published()["paper"]):
         ours, theirs = getattr(run, setting), (original or paper).get(setting)
         rows.append({"setting": setting, "ours": ours, "paper": paper[setting], "original": original.get(setting)})
         rows[-1]["deviates"] = theirs is not None and theirs != ours
-    paper, original = (published()[name]["filter"] if name else None for name in ("paper", ORIGINALS.get(run.arm)))
+    paper, original = (published()[name]["filter"] if name else None for name in sources)
     rows.append({"setting": "group filter", "ours": run.refill, "paper": paper, "original": original})
     rows[-1]["deviates"] = ((original or paper) == "none") != (run.refill == "none")
     return rows
 
 
-def deviations(run: Run) -> list[str]:
-    """Where the run's settings differ from the original of its arm, or from the paper's scripts, a line for each.
+def deviations(run: Run, but: tuple[str, ...] = ()) -> list[str]:
+    """Where the run's settings differ from the original of its technique, or from the paper's scripts, a line for each.
 
     An untrained model deviates from nothing.
 
-    >>> deviations(Run("m", "t", arm="one_shot", learning_rate=1e-6))[0]
+    Args:
+        but: settings that are left out.
+
+    >>> deviations(Run("m", "t", "one_shot", subset="one_shot", learning_rate=1e-6))[0]
     'max_steps: 100 (One-shot RLVR: 2000)'
     """
     if not run.max_steps:
         return []
-    source = published()[ORIGINALS.get(run.arm, "paper")]["title"]
-    key = "original" if run.arm in ORIGINALS else "paper"
-    return [f"{row['setting']}: {row['ours']} ({source}: {row[key]})" for row in compare(run) if row["deviates"]]
+    source, key = _source(run), "original" if original_of(run) else "paper"
+    rows = [row for row in compare(run) if row["deviates"] and row["setting"] not in but]
+    return [f"{row['setting']}: {row['ours']} ({source}: {row[key]})" for row in rows]
 
 
-def missing_terms(run: Run) -> list[str]:
-    """Terms of the original's loss that the run's lacks or adds: entropy and KL. Micro records do not name them.
+def rollouts(run: Run) -> str:
+    """A run's rollouts in words, beside those of the original or the paper's scripts; empty where they are the same.
 
-    >>> missing_terms(Run("m", "t", arm="one_shot"))
-    ['one_shot: entropy_coef 0.0 (One-shot RLVR: 0.001)', 'one_shot: beta 0.0 (One-shot RLVR: 0.001)']
+    >>> rollouts(Run("m", "t", "majority_vote", reward="majority_vote", steps_per_generation=8))
+    '16 prompts x 16 completions per rollout (TTRL: 8 x 64), 8 updates per rollout (as theirs)'
+    >>> rollouts(Run("m", "t", generation_batch_size=2048))
+    ''
     """
-    if run.arm not in ORIGINALS or not run.max_steps:
-        return []
-    recipe = published()[ORIGINALS[run.arm]]
-    theirs = {"entropy_coef": recipe["entropy"], "beta": recipe["kl"]}
-    return [
-        f"{run.arm}: {name} {getattr(run, name)} ({recipe['title']}: {value})"
-        for name, value in theirs.items()
-        if value is not None and value != getattr(run, name)
-    ]
+    theirs = translate(published()[original_of(run) or "paper"])
+    shapes = [_shape(settings) for settings in (run.settings, theirs)]
+    updates = [settings["steps_per_generation"] for settings in (run.settings, theirs)]
+    if shapes[0] == shapes[1] and updates[0] == updates[1]:
+        return ""
+    shape, number = ("as theirs" if one == other else f"{_source(run)}: {other}" for one, other in (shapes, updates))
+    prompts, completions = shapes[0].split(" x ")
+    each = "update" if updates[0] == 1 else "updates"
+    return f"{prompts} prompts x {completions} completions per rollout ({shape}), {updates[0]} {each} per rollout ({number})"
+
+
+def _shape(settings: dict) -> str:
+    """Prompts of a rollout and completions of each."""
+    group = settings["num_generations"]
+    return f"{settings['generation_batch_size'] // group} x {group}"
+
+
+def _source(run: Run) -> str:
+    """The title of what the run is measured by."""
+    return published()[original_of(run) or "paper"]["title"]
 
 
 def table(runs: list[Run]) -> list[dict]:
@@ -124,12 +165,12 @@ def table(runs: list[Run]) -> list[dict]:
         Rows with `setting`, `ours` (all values that occur, by frequency) and a column for each source, by its title; None
         where the source does not fix the setting.
 
-    >>> rows = table([Run("m", "t"), Run("m", "t", arm="nsr")])
+    >>> rows = table([Run("m", "t"), Run("m", "t", "nsr", objective="nsr")])
     >>> rows[1] == {"setting": "learning_rate", "ours": [3e-4], "the paper's scripts": 1e-6, "NSR, PSR, W-REINFORCE": 1e-6}
     True
     """
     trained = [run for run in runs if run.max_steps]
-    sources = {"paper": None} | dict.fromkeys(ORIGINALS[run.arm] for run in trained if run.arm in ORIGINALS)
+    sources = {"paper": None} | dict.fromkeys(name for run in trained if (name := original_of(run)))
     rows = []
     for setting in translate(published()["paper"]):
         ours = [value for value, _ in Counter(getattr(run, setting) for run in trained).most_common()]

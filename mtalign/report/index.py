@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -29,7 +30,6 @@ from mtalign.claims.verdicts import (
 from mtalign.config import recipes
 from mtalign.config.grid import Grid
 from mtalign.config.paths import write_whole
-from mtalign.config.run import Run
 from mtalign.models.load import is_micro
 from mtalign.notebook import conclusions, same_prompts
 from mtalign.notebook.examples import examples
@@ -50,6 +50,7 @@ from mtalign.report.paper import by_claim, paper_rows
 from mtalign.report.predictions import all_judged, of_notebooks, of_the_paper
 from mtalign.report.run_pages import runs_table
 from mtalign.report.words import key, said, word
+from mtalign.runs.provenance import deviations_of
 from mtalign.tasks.registry import load_task
 
 
@@ -132,7 +133,7 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
         "runs": runs,
         "versions": finished[0]["versions"] if finished else {},
         "device": finished[0]["device"] if finished else "unknown",
-        "deviations": deviations_of([(run, record) for run, record in found if record]),
+        "deviations": said_once(deviations_of(run) for run, record in found if record),
         "settings": recipes.table(grid.runs),
         "run_seconds": sum(record["seconds"] for record in finished),
         "threshold": THRESHOLD,
@@ -144,10 +145,13 @@ def contents(grid: Grid, records: Records, out: Path) -> dict:
     }
 
 
-def deviations_of(found: list[tuple[Run, dict]]) -> list[str]:
-    """Where the runs deviate from what was published: what records say, and terms of the loss that they do not name."""
-    lines = [line for _, record in found for line in record.get("deviations", [])]
-    return list(dict.fromkeys(lines + [line for run, _ in found for line in recipes.missing_terms(run)]))
+def said_once(lists: Iterable[list[str]]) -> list[str]:
+    """The lines of several lists in their order, none twice.
+
+    >>> said_once([["a", "b"], ["b", "c"]])
+    ['a', 'b', 'c']
+    """
+    return list(dict.fromkeys(line for lines in lists for line in lines))
 
 
 def ladder(grid: Grid, records: Records) -> tuple[pd.DataFrame, pd.DataFrame]:

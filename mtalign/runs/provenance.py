@@ -6,21 +6,16 @@ import os
 import platform
 from importlib.metadata import version
 
-from mtalign.config import plugins
+from mtalign.config import plugins, recipes
 from mtalign.config.errors import ConfigError
-from mtalign.config.recipes import deviations
-from mtalign.config.run import LATER, Run
+from mtalign.config.run import Run
 from mtalign.models import dialled
 from mtalign.models.load import is_micro
+from mtalign.tasks.micro import MICRO
 
 PACKAGES = ("mtalign", "torch", "transformers", "trl", "numpy")
-DEVIATIONS = [  # from the studied paper's recipe, where ours differs for every micro run
-    "base models pretrained here, of {size} parameters",
-    "16 prompts x 16 completions per rollout (theirs: 128 x 16), 2 updates per rollout (as theirs)",
-    "constant learning rate without warm-up, no weight decay (theirs: 10 steps of warm-up, 0.1)",
-    "no group filter and no duplication (theirs: groups without spread are dropped, the batch refilled by copies)",
-    "rewards not gated by format; answers compared after stripping spaces",
-]
+SIZES = {"85k": "85 thousand", "650k": "0.65 million", "3m": "3 million"}  # parameters of micro models, in words
+GATED = ("random_gated", "incorrect_released", "format_only", "format_one_line")  # rewards in which the format counts
 
 
 def provenance(run: Run | None = None) -> dict:
@@ -39,16 +34,27 @@ def provenance(run: Run | None = None) -> dict:
         from mtalign.speed.cpu import has_bfloat16
 
         origin["device"] += ", products in bfloat16" if has_bfloat16() else ""
-    micro = is_micro(run.model) and not any(
-        getattr(run, name) != Run.__dataclass_fields__[name].default for name in LATER - {"fast"}
-    )
-    return origin | {"deviations": _of_micro(run.model) if micro else deviations(run)}
+    return origin | {"deviations": deviations_of(run)}
 
 
-def _of_micro(model: str) -> list[str]:
-    size = dialled.parse(model).size if dialled.is_dialled(model) else "85k"
-    words = {"85k": "85 thousand", "650k": "0.65 million", "3m": "3 million"}[size]
-    return [line.format(size=words) for line in DEVIATIONS]
+def deviations_of(run: Run) -> list[str]:
+    """Where a run differs from the original of its technique or from the paper's scripts, a line for each, from its settings alone.
+
+    >>> lines = deviations_of(Run("micro-a", "logic", "majority_4", reward="majority_vote", num_generations=4))
+    >>> lines[0], lines[1]
+    ('base models pretrained here, of 85 thousand parameters', '64 prompts x 4 completions per rollout (TTRL: 8 x 64), 2 updates per rollout (TTRL: 8)')
+    >>> "beta: 0.0 (TTRL: 0.001)" in lines
+    True
+    """
+    if not is_micro(run.model):
+        return recipes.deviations(run)
+    size = dialled.parse(run.model).size if dialled.is_dialled(run.model) else "85k"
+    lines = [f"base models pretrained here, of {SIZES[size]} parameters"]
+    if run.max_steps:
+        lines += [line for line in (recipes.rollouts(run),) if line] + recipes.deviations(run, but=recipes.ROLLOUT)
+        lines += ["rewards not gated by format"] if run.reward not in GATED else []
+    compared = run.task not in MICRO or MICRO[run.task].kind == "exact"
+    return lines + (["answers compared after stripping spaces"] if compared else [])
 
 
 def refuse_stale(records: list[dict], folder) -> None:
