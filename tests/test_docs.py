@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import re
 import shlex
+from collections import Counter
 from html import unescape
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mtalign.claims.verdicts import CLAIMS
 from mtalign.cli.main import cli
 from mtalign.config.arms import ARMS, OBJECTIVES, REWARDS
 from mtalign.config.errors import ConfigError
+from mtalign.config.grid import load_grid
 from mtalign.config.recipes import ORIGINALS
 from mtalign.notebook.cells import cells
 
@@ -125,6 +127,21 @@ def test_the_paper_index_has_every_published_arm_and_every_source_that_the_code_
     ]
     numbers = {number for each in named for number in re.findall(r"\d{4}\.\d{5}", each)}
     assert len(numbers) >= 7 and {number for number in numbers if number not in text} == set()
+
+
+def test_the_paper_index_says_of_an_arm_whether_the_study_has_runs_of_it():
+    entries = re.split(r"^### ", INDEX.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    without = {arm for entry in entries if "No run of this arm is in the study" in entry for arm in titled(entry)}
+    runs = load_grid(ROOT / "params" / "study.yaml").runs
+    arms = Counter(run.arm for run in runs)
+    assert without == {arm for entry in entries for arm in titled(entry) if arm in ARMS and arm not in arms} != set()
+    (entry,) = (entry for entry in entries if titled(entry) == ["test_time"])
+    assert f"has {arms['test_time']} runs of this arm" in entry
+
+
+def titled(entry):
+    """The names in the title of an entry of the paper index, before it says what they are."""
+    return re.findall(r"`([^`]+)`", entry.partition("\n")[0].partition(": ")[0])
 
 
 def test_the_citation_names_the_version_and_the_paper():
