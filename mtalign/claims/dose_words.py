@@ -11,6 +11,7 @@ from mtalign.stats import Estimate
 INFINITY = float("inf")
 
 
+NEARLY_ALL = 0.95  # of runs: where fewer take off however strong alignment is, half of *these* is not half of the runs
 SURELY = "with 95% confidence"
 
 
@@ -31,10 +32,15 @@ def taking_off(row: Any) -> str:
     'half of the majority votes take off from an alignment of 0.20 [0.10, 0.30] on'
     >>> taking_off(SimpleNamespace(x50=float("nan"), low=float("nan"), high=float("nan")))
     'no checkpoint could be tested'
+    >>> taking_off(SimpleNamespace(x50=0.2, low=0.1, high=0.3, top=0.8))
+    'take-off is half way to its end, 0.80 of runs, from an alignment of 0.20 [0.10, 0.30] on'
     """
     if row.x50 != row.x50:
         return "no checkpoint could be tested"
-    if at := where(row.x50, row.low, row.high, " that was measured"):
+    at, top = where(row.x50, row.low, row.high, " that was measured"), getattr(row, "top", 1.0)
+    if at and top < NEARLY_ALL and abs(row.x50) < INFINITY:
+        return f"take-off is half way to its end, {top:.2f} of runs, {at}"
+    if at:
         return f"half of the majority votes take off {at}"
     return "it is not settled from which alignment on half of the majority votes take off"
 

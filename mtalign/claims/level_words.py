@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mtalign.claims.dose_words import ends, kind_of, taking_off, where
+from mtalign.claims.dose_words import NEARLY_ALL, ends, kind_of, taking_off, where
 from mtalign.claims.levels import CENTRE
 from mtalign.stats import Estimate
 
@@ -55,7 +55,9 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
             threshold = row.x50, row.low, row.high
             kind = kind_of(*threshold)
             said = where(*threshold) if kind == "from" else f"it is {ends(*threshold)}" if kind == "open" else said
-            said = _half_of(row) + said + ratio_of(row) + (": " if ratio_of(row) else ", the centre: ")
+            said = (
+                _half_of(row) * (kind == "from") + said + ratio_of(row) + (": " if ratio_of(row) else ", the centre: ")
+            )
             said += ("above it" if _is_above(row) else "below it") if row.apart else "not told apart"
         lines.append(f"**{name[:1].upper()}{name[1:]}**, {row.runs} runs: {said}.")
     return lines
@@ -64,8 +66,7 @@ def in_sentences(crossings: pd.DataFrame) -> list[str]:
 def _half_of(row) -> str:
     """What is half way, where clearly fewer than all runs take off however strong alignment is."""
     top = getattr(row, "top", 1.0)
-    known = top < 0.95 and abs(row.x50) < float("inf")
-    return f"half way to the {top:.2f} of runs that take off at most " if known else ""
+    return f"take-off is half way to its end, {top:.2f} of runs, " if top < NEARLY_ALL else ""
 
 
 def ratio_of(row) -> str:

@@ -35,6 +35,7 @@ SLOW_ONE = f"{ONE}, lr=3e-05"  # the same at a tenth of the learning rate
 LARGER_ONE = f"size=650k, {ONE}, lr=0.0001"  # the same with more parameters, at the rate that standard RL chose there
 ONES = {"one": ONE, "slow one": SLOW_ONE, "larger one": LARGER_ONE}
 GAINED = "maj@16 - pass@1"  # what a majority of 16 adds to a single completion, before any training
+EARLY = "accuracy in rollouts 2 to 4"  # of training
 EMPTY = [
     "level", "model", "task", "dose", "pretraining", "pass@1", "chance-corrected pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
 ]  # fmt: skip
@@ -227,8 +228,9 @@ def drift(runs: Iterable[Run], store: Records) -> pd.DataFrame:
     """A row for each finished run with clipping.
 
     Returns:
-        Columns model, dose, arm, seed, change (of accuracy), clip_fraction (mean over rollouts), moved (length of the change
-        of the weights, as a share of theirs).
+        Columns model, dose, arm, seed, change (of accuracy), clip_fraction (the largest of a rollout's updates, in the mean over
+        rollouts), moved (length of the change of the weights, as a share of theirs); and `EARLY`, the share of right completions in
+        the second, third and fourth rollout of training, in their mean: before the weights have gone far.
     """
     rows = []
     for record in _finished(store, filter(_is_drifting, runs)):
@@ -236,6 +238,7 @@ def drift(runs: Iterable[Run], store: Records) -> pd.DataFrame:
         change = accuracies([record]).mean() - accuracies([record], "before").mean()
         row = {key: config[key] for key in ("model", "arm", "seed")} | {"dose": dialled.parse(config["model"]).dose}
         row |= {"change": float(change), "clip_fraction": float(np.mean(record["curve"]["clip_fraction"]))}
+        row[EARLY] = float(np.mean(record["curve"]["accuracy"][1:4]))
         rows.append(row | {"moved": displacement["moved"] / displacement["length"]})
     return pd.DataFrame(rows)
 

@@ -161,7 +161,12 @@ def _one_is_enough(runs: pd.DataFrame) -> bool | None:
 
 
 def _best_is_no_better(runs: pd.DataFrame) -> bool | None:
-    """The mean of the best example's shares above the random one's by at most 0.1; undecided within two standard errors."""
+    """The mean of the best example's shares above the random one's by at most 0.1; undecided within two standard errors.
+
+    Undecided too where every run ends at guessing, at which no example can be better (since 2026-11-27, after the runs).
+    """
+    if "accuracy" in runs and (runs["accuracy"] <= runs["chance"] + 0.05).all():
+        return None
     best, other = (runs[runs["rank"] == rank]["share"] for rank in ("best", "random"))
     gap, error = _difference(best, other)
     return True if gap + 2 * error <= 0.1 else False if gap - 2 * error > 0.1 else None

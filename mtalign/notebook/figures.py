@@ -16,7 +16,7 @@ from mtalign.notebook.dose_figures import (  # noqa: F401 (notebooks find all pi
     note,
     nothing,
 )
-from mtalign.notebook.level_figures import take_off, thresholds  # noqa: F401
+from mtalign.notebook.level_figures import drift, take_off, thresholds  # noqa: F401
 from mtalign.notebook.palette import CURVES, label, palette, style
 from mtalign.notebook.share_figures import recovered_shares  # noqa: F401
 from mtalign.notebook.transfer_figures import paper_claims, transfer  # noqa: F401

@@ -53,6 +53,28 @@ def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figu
     return figure
 
 
+def drift(runs: pd.DataFrame) -> Figure:
+    """Change of accuracy against how far the weights moved, a panel for each dose: do rewards differ at the same distance?
+
+    Args:
+        runs: as `levels.drift` gives them.
+    """
+    if runs.empty:
+        return nothing()
+    doses = sorted(runs["dose"].unique())
+    figure, axes = plt.subplots(
+        1, len(doses), figsize=(4 * len(doses), 3), squeeze=False, sharey=True, layout="constrained"
+    )
+    for axis, dose in zip(axes.flat, doses, strict=True):
+        for (arm, these), marker in zip(runs[runs["dose"] == dose].groupby("arm"), "osd^", strict=False):
+            axis.plot(these["moved"], these["change"], marker, label=arm.replace("_", " "), alpha=0.7)
+        axis.axhline(0, color="0.7", linewidth=1)
+        axis.set(title=f"dose {dose:g}", xlabel="change of the weights, as a share of their length")
+    axes[0, 0].set_ylabel("change of accuracy")
+    axes[0, -1].legend(fontsize=8)
+    return figure
+
+
 def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Figure:
     """x50 of each level with its interval, a row each; the band is the reference's interval at the level's RL seeds.
 
@@ -80,7 +102,7 @@ def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Fi
                 axis.plot(edge, place, marker, color=colour)
     axis.set_yticks(range(len(table)), [textwrap.fill(called(level), 20) for level in table["level"]], fontsize=9)
     axis.set(xlabel=f"alignment ({measure})", xlim=(0, None))
-    figure.suptitle("From which alignment on half of the majority votes take off", fontsize=11)
+    figure.suptitle("x50: the alignment at which take-off is half way to its end", fontsize=11)
     looks = [("C0", "not told apart from the centre"), ("C3", "apart from the centre"), ("0.8", "alignments measured")]
     handles = [plt.Line2D([], [], color=colour, linewidth=3, label=words) for colour, words in looks]
     handles.append(plt.Rectangle((0, 0), 1, 1, color="0.5", alpha=0.2, label="the centre at the same RL seeds"))

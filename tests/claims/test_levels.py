@@ -202,6 +202,7 @@ def test_one_example_is_judged_by_means_and_its_choice_by_a_difference_that_is_s
     assert rule("one example")(runs(0.8, 0.8)) is True and rule("one example")(runs(0.3, 0.8)) is False
     assert rule("which example")(runs(0.8, 0.8)) is True and rule("which example")(runs(0.8, 0.5)) is False
     assert rule("which example")(runs(0.8, 0.7)) is None
+    assert rule("which example")(runs(0.8, 0.8).assign(accuracy=0.1, chance=0.1)) is None
 
 
 def test_one_example_at_a_lower_rate_is_compared_with_the_usual_one_at_each_dose():
