@@ -12,7 +12,7 @@ from importlib import import_module
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _WINGS = {  # what notebooks import by its short name, `from mtalign import figures`, and the wing it lives in
-    "alt_text": "notebook", "conclusions": "notebook", "figures": "notebook", "judged": "notebook", "dose_response": "claims", "levels": "claims", "between_levels": "claims", "map_predictions": "claims",
+    "alt_text": "notebook", "conclusions": "notebook", "figures": "notebook", "judged": "notebook", "dose_response": "claims", "levels": "claims", "level_errors": "claims", "level_runs": "claims", "level_thresholds": "claims", "between_levels": "claims", "map_predictions": "claims",
     "contamination": "diagnosis", "published": "diagnosis",
 }  # fmt: skip
 

@@ -6,46 +6,72 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.stats import f
 
 from mtalign.claims import take_off
 from mtalign.claims.level_errors import at_seeds
-from mtalign.claims.levels import GAINED, MEASURE, crossings, usual_seeds
+from mtalign.claims.level_thresholds import crossings
+from mtalign.claims.levels import GAINED, MEASURE, usual_seeds
+
+SURE = 0.05  # of p, below which one threshold is refuted
 
 
 def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
     """Whether levels have one threshold: Cochran's Q of ln x50, and how much of the spread is not chance (I², tau).
 
-    Standard errors are those of the 95% intervals on the log scale. Levels whose interval has no end above 0, or none at
-    all, cannot be weighed and are left out: Q is a lower bound. I² and tau are of the levels that somebody chose, not of a
-    population of levels. Q takes levels as independent; they share RL seeds, and some their base models, so that p is rough.
-    Higgins and Thompson, Statistics in Medicine 21 (2002) 1539; tau by DerSimonian and Laird (1986).
+    A level weighs by its standard error, which rests on few RL seeds and base models: Q and p are therefore Welch's (Biometrika 38
+    (1951) 330), which for two levels is his t test. Levels whose standard error is not known cannot be weighed and are left out:
+    Q is a lower bound. I² and tau are of the levels that somebody chose, not of a population of levels. Levels are taken as
+    independent; they share RL seeds, and some their base models, so that p is rough. Higgins and Thompson, Statistics in
+    Medicine 21 (2002) 1539; tau by DerSimonian and Laird (1986).
 
     Args:
-        crossings: as `levels.crossings` gives them.
+        crossings: as `level_thresholds.crossings` gives them; of its columns x50, se and df count.
 
     Returns:
         `levels` (weighed), `left_out`, `Q`, `p`, `I2` (a share), `tau` (of ln x50); NaN with fewer than two levels.
 
-    >>> same = pd.DataFrame({"low": [0.1, 0.1, 0.0], "x50": [0.2, 0.2, 0.1], "high": [0.4, 0.4, 0.3]})
+    >>> same = pd.DataFrame({"x50": [0.2, 0.2, 0.1], "se": [0.3, 0.3, float("nan")], "df": [5.0, 5.0, float("nan")]})
     >>> {name: float(value) for name, value in heterogeneity(same).items()}
     {'levels': 2.0, 'left_out': 1.0, 'Q': 0.0, 'p': 1.0, 'I2': 0.0, 'tau': 0.0}
     """
-    ends = _settled(crossings)
-    kept = np.log(ends[(ends["low"] > 0) & (ends["high"] > ends["low"])])
-    found = {"levels": len(kept), "left_out": len(crossings) - len(kept)}
-    if len(kept) < 2:
+    known = crossings[["x50", "se", "df"]].astype(float)
+    kept = known[(known["se"] > 0) & (known["x50"] > 0)]
+    number = len(kept)
+    found = {"levels": number, "left_out": len(crossings) - number}
+    if number < 2:
         return found | dict.fromkeys(("Q", "p", "I2", "tau"), float("nan"))
-    weights = ((kept["high"] - kept["low"]) / (2 * 1.96)) ** -2
-    q = float((weights * (kept["x50"] - np.average(kept["x50"], weights=weights)) ** 2).sum())
-    freedom = len(kept) - 1
+    log, weights, freedom = np.log(kept["x50"]), kept["se"] ** -2.0, number - 1
+    loose = max(
+        float(((1 - weights / weights.sum()) ** 2 / kept["df"]).sum()), 1e-12
+    )  # 0 where errors are known exactly
+    q = float((weights * (log - np.average(log, weights=weights)) ** 2).sum())
+    q /= 1 + 2 * (number - 2) / (number**2 - 1) * loose
     spread = max(0.0, q - freedom) / (weights.sum() - (weights**2).sum() / weights.sum())
     return found | {
         "Q": q,
-        "p": float(chi2.sf(q, freedom)),
+        "p": float(f.sf(q / freedom, freedom, (number**2 - 1) / (3 * loose))),
         "I2": max(0.0, q - freedom) / q if q else 0.0,
         "tau": float(spread) ** 0.5,
     }
+
+
+def refuted(crossings: pd.DataFrame) -> tuple[bool | None, str]:
+    """Whether one threshold for all levels is refuted, and by which numbers; None where fewer than two can be weighed.
+
+    Args:
+        crossings: as `level_thresholds.crossings` gives them, all levels at the same RL seeds.
+
+    >>> refuted(pd.DataFrame({"x50": [0.1, 0.4], "se": [0.1, 0.1], "df": [9.0, 9.0]}))
+    (True, "Cochran's Q over 2 levels with Welch's correction, p below 0.001, 99% of the spread is not chance")
+    """
+    between = heterogeneity(crossings)
+    if between["levels"] < 2:
+        return None, ""
+    left = f" ({between['left_out']} without a standard error left out)" if between["left_out"] else ""
+    p = "below 0.001" if between["p"] < 0.001 else f"{between['p']:.3f}"
+    said = f"Cochran's Q over {between['levels']} levels{left} with Welch's correction, p {p}, {between['I2']:.0%} of the spread is not chance"
+    return between["p"] < SURE, said
 
 
 def _settled(crossings: pd.DataFrame) -> pd.DataFrame:
@@ -94,7 +120,7 @@ def axes(
     for measure in (name for name in measures if same[name].notna().all()):
         found, told = crossings(same, measure), hits(table.assign(theory=0.0), [measure])
         kept = _settled(found)["x50"]
-        row = {"measure": measure, "told": told[measure].mean() if measure in told else float("nan")}
+        row = {"measure": measure, "told": told[measure].mean()}
         rows.append(row | heterogeneity(found) | {"smallest": kept.min(), "largest": kept.max()})
     columns = ["measure", "told", "levels", "left_out", "Q", "p", "I2", "tau", "smallest", "largest"]
     return pd.DataFrame(rows, columns=columns).sort_values("told", ascending=False, kind="stable", ignore_index=True)
@@ -111,8 +137,8 @@ def hits(table: pd.DataFrame, measures: Iterable[str] = AXES) -> pd.DataFrame:
         Columns level, runs, `own` (whether no other level has its base models), and one for each predictor: the share of runs told
         right; `never` says of no run that it takes off.
     """
-    table = table[table["testable"] & table["theory"].notna()]
-    rows = []
+    table = table[table["testable"].astype(bool) & table["theory"].notna()]
+    measures, rows = list(measures), []
     for level, these in table.groupby("level", sort=False):
         right = {
             "never": _right(these, these["theory"] > float("inf")),
@@ -131,7 +157,7 @@ def hits(table: pd.DataFrame, measures: Iterable[str] = AXES) -> pd.DataFrame:
         shared = table.loc[table["level"] != level, "model"].isin(these["model"]).any()
         row = {"level": level, "runs": runs, "own": not shared}
         rows.append(row | {name: number / runs for name, number in right.items()})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["level", "runs", "own", "never", "theory", *measures])
 
 
 def _right(cells: pd.DataFrame, predicted: pd.Series) -> int:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from mtalign.claims import level_errors
 from mtalign.claims.mixed_logit import Crossing, crossing
 from mtalign.claims.take_off import rate, took_off
 from mtalign.config.run import Run
@@ -97,7 +98,8 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
     Returns:
         Columns `model`, `task`, `dose`, `warm_seed`, those of `measured`, `arm`, `gain` (of standard RL, its mean over
         seeds), `runs`, `taken` (of these, how many took off; one that diverged did not), `after` (mean accuracy),
-        `greedy_share` and `majority_share` (what each gives of that gain without training), `after_by_seed`, `testable`;
+        `greedy_share` and `majority_share` (what each gives of that gain without training), `after_by_seed`, `testable`; `seeds` and
+        `shares`, the RL seed of each run and the share of that gain that it recovers (0 of one that diverged);
         `gain_beyond` and `taken_beyond`: the same with the untrained model's greedy accuracy in place of its sampled one. Of an arm
         whose runs all diverged `after` is NaN. Standard runs that diverged are not in the mean.
     """
@@ -113,21 +115,31 @@ def outcomes(runs: Iterable[Run], records: Records) -> pd.DataFrame:
         found = measured(done["base"][0]) | {"options": all(example.options for example in load_task(task).eval)}
         free = {f"{name}_share": float(recovered(found[name], standard.mean(), base.mean())) for name in FREE}
         for arm, these in done.items():
-            diverged = sum(map(has_diverged, arms[arm]))
-            if arm == "base" or (not these and not diverged):
+            lost = list(filter(has_diverged, arms[arm]))
+            if arm == "base" or (not these and not lost):
                 continue
             after = accuracies(these) if these else np.empty((0, base.shape[1]))
             taken, beyond = (took_off(after, standard, start) for start in (base, greedy))
             mean = float(after.mean()) if these else float("nan")
+            shares = recovered(after.mean(axis=1), standard.mean(), base.mean()).tolist()
             rows.append(
                 {"model": model, "task": task, **_dial(model), **found, "arm": arm}
-                | {"gain": gain, "runs": len(these) + diverged, "taken": int(taken.sum()), "after": mean}
+                | {"gain": gain, "runs": len(these) + len(lost), "taken": int(taken.sum()), "after": mean}
                 | free
                 | {"gain_beyond": float(standard.mean() - greedy.mean()), "taken_beyond": int(beyond.sum())}
+                | {"seeds": [r["config"]["seed"] for r in [*these, *lost]], "shares": [*shares, *(0.0 for _ in lost)]}
                 | {"after_by_seed": after.mean(axis=1).round(4).tolist(), "testable": gain >= SMALLEST_GAIN}
             )
     columns = ["model", "task", "dose", "warm_seed", *MEASURES, "options", "arm", "gain", "runs", "taken", "after"]
-    columns += [*(f"{name}_share" for name in FREE), "gain_beyond", "taken_beyond", "after_by_seed", "testable"]
+    columns += [
+        *(f"{name}_share" for name in FREE),
+        "gain_beyond",
+        "taken_beyond",
+        "after_by_seed",
+        "seeds",
+        "shares",
+        "testable",
+    ]
     return pd.DataFrame(rows, columns=columns).astype({"testable": bool})  # of no rows it would be no mask
 
 
@@ -157,11 +169,15 @@ def threshold(
     table: pd.DataFrame, task: str, arm: str = ARM, measure: str = "alignment", level: float = 0.95
 ) -> Crossing:
     """x50 of an arm in a task, by the mixed logit, over its testable checkpoints; NaN where there is none."""
-    these = table[(table["task"] == task) & (table["arm"] == arm) & table["testable"]]
+    these = _tested(table, task, arm)
     if these.empty:
         return Crossing(np.nan, np.nan, np.nan, runs=0, pairs=0, checkpoints=0)
     counts = (these[name].tolist() for name in (measure, "taken", "runs", "model"))
     return crossing(*counts, level=level)
+
+
+def _tested(table: pd.DataFrame, task: str, arm: str) -> pd.DataFrame:
+    return table[(table["task"] == task) & (table["arm"] == arm) & table["testable"]]
 
 
 def thresholds(table: pd.DataFrame) -> pd.DataFrame:
@@ -178,6 +194,26 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
     columns = ["task", "x50", "low", "high", "registered", "runs", "checkpoints", "outcome", "in_family"]
     columns += ["known_low", "known_high", "least", "most"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def thresholds_of_shared_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """The same x50 with an interval that knows that all checkpoints of a task share their RL seeds (`level_errors.interval`).
+
+    Exploratory: written after the registration, whose interval takes runs of one checkpoint as independent. It judges nothing.
+
+    Returns:
+        Columns task, x50, low, high, seeds (of RL).
+    """
+    rows = []
+    for task in table["task"].unique():
+        these, found = _tested(table, task, ARM), threshold(table, task)
+        if not these.empty:
+            ends = level_errors.interval(these, "alignment", found)
+            rows.append(
+                {"task": task, **dict(zip(("x50", "low", "high"), ends, strict=True))}
+                | {"seeds": len(level_errors.seeds_of(these))}
+            )
+    return pd.DataFrame(rows, columns=["task", "x50", "low", "high", "seeds"])
 
 
 def predictors(table: pd.DataFrame, arm: str = ARM) -> pd.DataFrame:

@@ -38,11 +38,20 @@ def taking_off(row: Any) -> str:
     if row.x50 != row.x50:
         return "no checkpoint could be tested"
     at, top = where(row.x50, row.low, row.high, " that was measured"), getattr(row, "top", 1.0)
-    if at and top < NEARLY_ALL and abs(row.x50) < INFINITY:
-        return f"take-off is half way to its end, {top:.2f} of runs, {at}"
+    if at and abs(row.x50) < INFINITY and half_of(top):
+        return half_of(top) + at
     if at:
         return f"half of the majority votes take off {at}"
     return "it is not settled from which alignment on half of the majority votes take off"
+
+
+def half_of(top: float) -> str:
+    """What is half way, where clearly fewer than all runs take off however strong alignment is; else nothing.
+
+    >>> half_of(0.8), half_of(0.99)
+    ('take-off is half way to its end, 0.80 of runs, ', '')
+    """
+    return f"take-off is half way to its end, {top:.2f} of runs, " if top < NEARLY_ALL else ""
 
 
 def where(value: float, low: float, high: float, measured: str = "") -> str:

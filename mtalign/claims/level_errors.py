@@ -6,16 +6,18 @@ same prompts. So the variance of ln x50 is the sum of three:
 
 - the profile's: its half width on each side over 1.96, squared;
 - of RL seeds: the jackknife that leaves out one seed at a time;
-- of prompts: the jackknife that leaves out one of `GROUPS` groups of held-out prompts at a time.
+- of prompts: the jackknife that leaves out one of `GROUPS` groups of held-out prompts at a time. The share of completions that
+  show working is kept in records without its prompts, so that on that axis this part is missing.
 
 The noise of single runs is in the first two, counted twice: at the safe side. Degrees of freedom are Satterthwaite's, so that two
 seeds say little and one says nothing. The ratio of two levels is taken at their common RL seeds and left out together, so that
-what a seed does to both cancels. Efron and Stein, Annals of Statistics 9 (1981) 586; Satterthwaite, Biometrics 2 (1946) 110.
+what a seed does to both cancels; what a base model does to two levels that share it does not, at the safe side again. Efron and
+Stein, Annals of Statistics 9 (1981) 586; Satterthwaite, Biometrics 2 (1946) 110.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,7 @@ from mtalign.claims.mixed_logit import Crossing
 GROUPS = 10  # of held-out prompts
 LEAST_SEEDS = 3  # fewer cannot say that levels differ
 Interval = tuple[float, float, float]  # value, low, high
+Error = tuple[float, float]  # variance of ln x50, degrees of freedom
 
 
 def at_seeds(table: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
@@ -51,7 +54,11 @@ def at_seeds(table: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
 
 
 def seeds_of(cells: pd.DataFrame) -> list[int]:
-    """The RL seeds that some cell has."""
+    """The RL seeds that some cell has.
+
+    >>> seeds_of(pd.DataFrame({"seeds": [[0, 1], [1, 3]]}))
+    [0, 1, 3]
+    """
     return sorted(set().union(*cells["seeds"]))
 
 
@@ -63,77 +70,128 @@ def estimate(cells: pd.DataFrame, measure: str) -> Crossing:
 def interval(cells: pd.DataFrame, measure: str, found: Crossing) -> Interval:
     """x50 of testable cells of one level, with an interval of all three errors.
 
-    An end where nothing was measured stays infinite; where x50 itself is, or is not above 0, the profile's ends stay.
+    An end where nothing was measured stays infinite. Where x50 itself was not reached, the end that is known is the profile's,
+    moved outwards by what leaving out seeds and prompts does to *it*. Where x50 is 0 or below, the profile's ends stay.
     """
-    if not 0 < found.x50 < np.inf:
+    if abs(found.x50) == np.inf:
+        return found.x50, *_open_interval(cells, measure, found)
+    if found.x50 <= 0:
         return found.x50, found.low, found.high
-    seeds, prompts = _without(cells, measure, found)
-    variances, freedom = (_jackknife(seeds), _jackknife(prompts)), (len(seeds) - 1, len(prompts) - 1)
-    ends = [_end(found, side, variances, freedom) for side in (-1, 1)]
+    others = [_jackknife(each) for each in _without(cells, measure, found)]
+    ends = [_moved_end(found, side, [_profile(found, side), *others]) for side in (-1, 1)]
     return found.x50, *ends
 
 
-def ratio(cells: pd.DataFrame, found: Crossing, others: pd.DataFrame, other: Crossing, measure: str) -> Interval:
-    """x50 of one level as a multiple of another's, both at the same RL seeds; NaN where either is not finite and above 0."""
+def standard_error(cells: pd.DataFrame, measure: str, found: Crossing) -> Error:
+    """The standard error of ln x50 and its degrees of freedom, by the mean of the profile's two sides; NaN where one is not known."""
+    if not 0 < found.x50 < np.inf:
+        return float("nan"), float("nan")
+    (below, freedom), (above, _) = (_profile(found, side) for side in (-1, 1))
+    sides = ((below**0.5 + above**0.5) / 2) ** 2, freedom
+    total, freedom = _sum([sides, *(_jackknife(each) for each in _without(cells, measure, found))])
+    return (total**0.5, freedom) if np.isfinite(total) else (float("nan"), float("nan"))
+
+
+def ratio(cells: pd.DataFrame, others: pd.DataFrame, measure: str) -> Interval:
+    """x50 of testable cells of one level as a multiple of another's, both at their common RL seeds.
+
+    NaN where there is no common seed, or an x50 is not finite and above 0.
+    """
+    one, two = at_common_seeds(cells, others)
+    if min(each[measure].nunique() for each in (one, two)) < 2:
+        return (float("nan"),) * 3
+    found, other = estimate(one, measure), estimate(two, measure)
     if not (0 < found.x50 < np.inf and 0 < other.x50 < np.inf):
         return (float("nan"),) * 3
-    pairs = zip(_without(cells, measure, found), _without(others, measure, other), strict=True)
-    left = [one - two if len(one) == len(two) else np.array([]) for one, two in pairs]
-    variances, freedom = tuple(map(_jackknife, left)), tuple(len(each) - 1 for each in left)
+    pairs = zip(_without(one, measure, found), _without(two, measure, other), strict=True)
+    shared = [error for pair in pairs for error in _of_difference(*pair)]
     value, ends = np.log(found.x50 / other.x50), []
     for side in (-1, 1):
-        own, its = _profile(found, side), _profile(other, -side)
-        ends.append(float(np.exp(value + side * _half_width((own + its, *variances), (_checkpoints(found), *freedom)))))
+        width = _half_width([_profile(found, side), _profile(other, -side), *shared])
+        ends.append(float(np.exp(value + side * width)))
     return float(np.exp(value)), *ends
 
 
-def _end(found: Crossing, side: int, variances: tuple[float, ...], freedom: tuple[int, ...]) -> float:
-    own = _profile(found, side)
-    if not np.isfinite(own):
+def at_common_seeds(cells: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables with their runs of the RL seeds that both have."""
+    common = set(seeds_of(cells)) & set(seeds_of(others))
+    return at_seeds(cells, common), at_seeds(others, common)
+
+
+def _of_difference(one: NDArray, two: NDArray) -> list[Error]:
+    """The error of a difference: of what was left out together, or, where the parts are not the same number, of each."""
+    return [_jackknife(one - two)] if len(one) == len(two) else [_jackknife(one), _jackknife(two)]
+
+
+def _open_interval(cells: pd.DataFrame, measure: str, found: Crossing) -> tuple[float, float]:
+    """The interval of an x50 that lies above all that was measured, or below it."""
+    above = found.x50 > 0
+    known = found.known()[0 if above else 1]  # low, if it lies above
+    if not 0 < known < np.inf:
+        return found.low, found.high
+    fewer = [[estimate(each, measure).known()[0 if above else 1] for each in these] for these in _parts(cells, measure)]
+    errors = [_jackknife(_logs(each, found)) for each in fewer]
+    if not sum(variance for variance, _ in errors):
+        return found.low, found.high
+    end = float(known * np.exp((-1 if above else 1) * _half_width(errors)))
+    return (end, found.high) if above else (found.low, end)
+
+
+def _moved_end(found: Crossing, side: int, errors: Sequence[Error]) -> float:
+    if not np.isfinite(errors[0][0]):
         return found.low if side < 0 else found.high
-    return float(found.x50 * np.exp(side * _half_width((own, *variances), (_checkpoints(found), *freedom))))
+    return float(found.x50 * np.exp(side * _half_width(errors)))
 
 
-def _checkpoints(found: Crossing) -> int:
-    return max(1, found.checkpoints - 2)
-
-
-def _half_width(variances: tuple[float, ...], freedom: tuple[int, ...]) -> float:
-    """Half of the 95% interval of a sum of errors; infinite where the seeds' are not known."""
-    total = sum(variances)
+def _half_width(errors: Sequence[Error]) -> float:
+    """Half of the 95% interval of a sum of errors; infinite where one is not known."""
+    total, freedom = _sum(errors)
     if not np.isfinite(total):
         return float("inf")
-    if total == 0:
-        return 0.0
-    known = sum(v**2 / f for v, f in zip(variances, freedom, strict=True) if v > 0)
-    return float(t.ppf(0.975, total**2 / known) * total**0.5)
+    return float(t.ppf(0.975, freedom) * total**0.5) if total else 0.0
 
 
-def _profile(found: Crossing, side: int) -> float:
+def _sum(errors: Sequence[Error]) -> Error:
+    """The variance of a sum of independent errors, with Satterthwaite's degrees of freedom."""
+    total = sum(variance for variance, _ in errors)
+    if not np.isfinite(total) or total == 0:
+        return total, float("inf")
+    return total, float(total**2 / sum(variance**2 / freedom for variance, freedom in errors if variance > 0))
+
+
+def _profile(found: Crossing, side: int) -> Error:
     """The variance of ln x50 by the profile's end on that side; infinite where the end is, or is not above 0."""
-    end = found.low if side < 0 else found.high
-    return (np.log(end / found.x50) / norm.ppf(0.975)) ** 2 if 0 < end < np.inf else float("inf")
+    end, freedom = (found.low if side < 0 else found.high), max(1, found.checkpoints - 2)
+    return ((np.log(end / found.x50) / norm.ppf(0.975)) ** 2 if 0 < end < np.inf else float("inf")), freedom
 
 
-def _jackknife(values: NDArray) -> float:
-    """The variance of an estimate, from the estimates with one part left out each; infinite with a single part, 0 with none."""
+def _jackknife(values: NDArray) -> Error:
+    """The error of an estimate, from the estimates with one part left out each; infinite with a single part, 0 with none."""
     if len(values) == 1:
-        return float("inf")
-    return (len(values) - 1) * float(np.var(values)) if len(values) else 0.0
+        return float("inf"), 1
+    return ((len(values) - 1) * float(np.var(values)) if len(values) else 0.0), max(1, len(values) - 1)
 
 
-def _without(cells: pd.DataFrame, measure: str, found: Crossing) -> tuple[NDArray, NDArray]:
-    """ln x50 with each RL seed left out, and with each group of prompts; none of these where the cells do not know them."""
+def _parts(cells: pd.DataFrame, measure: str) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    """The cells with each RL seed left out, and with each group of prompts; none of these where the cells do not know them."""
     seeds = seeds_of(cells)
     fewer = [at_seeds(cells, set(seeds) - {seed}) for seed in seeds] if len(seeds) > 1 else [cells]
     groups = [each.get(measure) for each in cells["without"]] if "without" in cells else [None]
-    other = [] if None in groups else [cells.assign(**{measure: values}) for values in zip(*groups, strict=True)]
-    return tuple(np.array([_log_x50(each, measure, found) for each in these]) for these in (fewer, other))
+    if None in groups:
+        return fewer, []
+    return fewer, [cells.assign(**{measure: values}) for values in zip(*groups, strict=True)]
 
 
-def _log_x50(cells: pd.DataFrame, measure: str, found: Crossing) -> float:
-    moved = mixed_logit.moved(found.x50, *_counts(cells, measure))
-    return float(np.log(np.clip(moved, max(found.least, 1e-3), found.most)))
+def _without(cells: pd.DataFrame, measure: str, found: Crossing) -> tuple[NDArray, NDArray]:
+    """ln x50 with each RL seed left out, and with each group of prompts."""
+    return tuple(
+        _logs([mixed_logit.moved(found.x50, *_counts(each, measure)) for each in these], found)
+        for these in _parts(cells, measure)
+    )
+
+
+def _logs(x50s: Sequence[float], found: Crossing) -> NDArray:
+    return np.log(np.clip(np.array(x50s, dtype=float), max(found.least, 1e-3), found.most))
 
 
 def _counts(cells: pd.DataFrame, measure: str) -> list[list]:

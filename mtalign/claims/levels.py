@@ -1,4 +1,4 @@
-"""The map: where a majority vote takes off, level by level of what was varied, and what predicts it.
+"""The levels of the map, and the cells of each: what was varied, how many majority votes take off, and what predicts it.
 
 A *level* is what a run differs in from the centre: `agree=0.3`, `arithmetic-4`, `lr=0.0001`, `centre` where in nothing. A *cell* is a
 base model at a level: its runs, how many took off, what was measured of it before, and what the mean-field theory says.
@@ -7,7 +7,7 @@ base model at a level: its runs, how many took off, what was measured of it befo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 
 from mtalign.claims import mean_field, take_off
 from mtalign.claims.dose_response import measures
-from mtalign.claims.level_errors import GROUPS, LEAST_SEEDS, at_seeds, estimate, interval, ratio, seeds_of
+from mtalign.claims.level_errors import GROUPS
 from mtalign.claims.mean_field_fit import LEAST_GAIN, policy_of
 from mtalign.config.run import Run
 from mtalign.models import dialled
@@ -35,9 +35,8 @@ SLOW_ONE = f"{ONE}, lr=3e-05"  # the same at a tenth of the learning rate
 LARGER_ONE = f"size=650k, {ONE}, lr=0.0001"  # the same with more parameters, at the rate that standard RL chose there
 ONES = {"one": ONE, "slow one": SLOW_ONE, "larger one": LARGER_ONE}
 GAINED = "maj@16 - pass@1"  # what a majority of 16 adds to a single completion, before any training
-EARLY = "accuracy in rollouts 2 to 4"  # of training
 EMPTY = [
-    "level", "model", "task", "dose", "pretraining", "pass@1", "chance-corrected pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "seeds", "shares", "taken", "runs", "theory",
+    "level", "model", "task", "dose", "pretraining", "pass@1", "chance-corrected pass@1", MEASURE, "maj@16", GAINED, "working", "gain", "testable", "share of greedy", "share of maj@16", "seeds", "shares", "taken", "runs", "theory",
 ]  # fmt: skip
 
 
@@ -55,6 +54,16 @@ def level(run: Run) -> str:
     }
     parts = [f"{name}={value}" for name, value in own.items() if value != usual[name]]
     return ", ".join([run.task] * (run.task != "arithmetic") + parts) or CENTRE
+
+
+def is_map(runs: Iterable[Run]) -> bool:
+    """Whether there are runs, and all models are built by recipe.
+
+    >>> is_map([Run("micro:arithmetic?dose=0.1", "arithmetic")]), is_map([Run("micro-a", "logic")]), is_map([])
+    (True, False, False)
+    """
+    models = {run.model for run in runs}
+    return bool(models) and all(map(dialled.is_dialled, models))
 
 
 def runs_in(store: Records) -> list[Run]:
@@ -86,34 +95,59 @@ def cells(
         if run.max_steps:
             shared = {key: value for key, value in asdict(run.standard).items() if key not in ("arm", "seed")}
             settings.setdefault(tuple(shared.items()), []).append(run)
-    rows = []
+    rows, asked = [], []  # what the theory is asked: a policy and a run of its setting
     for same in settings.values():
-        standard = _finished(store, (run for run in same if _arm(run) == ("ground_truth", "grpo", "full")))
-        mapped = _finished(store, (run for run in same if _arm(run) == (reward, objective, "full")))
+        standard = finished(store, (run for run in same if _arm(run) == ("ground_truth", "grpo", "full")))
+        mapped = finished(store, (run for run in same if _arm(run) == (reward, objective, "full")))
         if standard and mapped:
             base = store.read(same[0].base)
             policy = policy_of(base) if theory and reward == "majority_vote" else None
-            rows.append(_cell(same[0], base, standard, mapped, policy))
-    return pd.DataFrame(rows, columns=None if rows else EMPTY)
+            rows.append(_cell(same[0], base, standard, mapped))
+            asked.append((policy, same[0]))
+    frame = pd.DataFrame(rows, columns=None if rows else EMPTY)
+    return frame.assign(theory=predicted(asked)) if rows else frame
+
+
+def predicted(asked: Sequence[tuple[mean_field.Policy | None, Run]]) -> list[float]:
+    """The share that the theory predicts for a majority vote in the setting of each run; NaN without a policy.
+
+    Policies of one budget and one number of answers are computed together, which takes a tenth of the time.
+
+    >>> policy, run = mean_field.Policy(0.1, 10, favourite=0.12), Run("micro:arithmetic?dose=0.1", "arithmetic")
+    >>> found = predicted([(policy, run), (None, run)])
+    >>> found[0] > 0.5, found[1] != found[1]
+    (True, True)
+    """
+    found, alike = [float("nan")] * len(asked), {}
+    for place, (policy, run) in enumerate(asked):
+        if policy is not None:
+            batch = run.generation_batch_size // run.steps_per_generation
+            budget = run.num_generations, batch, run.max_steps, run.learning_rate
+            alike.setdefault((policy.answers, policy.shared, budget), []).append(place)
+    for (answers, shared, budget), places in alike.items():
+        skill, competence, favourite = (
+            np.array([getattr(asked[place][0], name) for place in places]) for name in ("skill", "competence", "q")
+        )
+        together = mean_field.Policy(skill, answers, competence, favourite, shared)
+        for place, share in zip(places, mean_field.recovered(together, *budget).tolist(), strict=True):
+            found[place] = share
+    return found
 
 
 def _arm(run: Run) -> tuple[str, str, str]:
     return run.reward, run.objective, run.subset
 
 
-def _finished(store: Records, runs: Iterable[Run]) -> list[dict]:
+def finished(store: Records, runs: Iterable[Run]) -> list[dict]:
+    """The records of the runs that have finished."""
     found = (store.read(run) for run in runs)
     return [record for record in found if record and record["status"] == "finished"]
 
 
-def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict], policy: mean_field.Policy | None) -> dict:
+def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict]) -> dict:
     recipe = dialled.parse(run.model)
     before, best = accuracies([base]).mean(), accuracies(standard).mean()
     shares = recovered(accuracies(mapped).mean(axis=1), best, before)
-    theory = float("nan")
-    if policy is not None:
-        budget = run.generation_batch_size // run.steps_per_generation, run.max_steps, run.learning_rate
-        theory = mean_field.recovered(policy, run.num_generations, *budget)
     cell = {
         "level": level(run),
         "model": run.model,
@@ -128,7 +162,7 @@ def _cell(run: Run, base: dict, standard: list[dict], mapped: list[dict], policy
         f"share of {way}": float(recovered(cell[way], best, before)) for way in ("greedy", "maj@16") if way in cell
     }
     cell |= {"seeds": [record["config"]["seed"] for record in mapped], "shares": shares.tolist()}
-    return cell | {"taken": int((shares > take_off.HALF).sum()), "runs": len(shares), "theory": theory}
+    return cell | {"taken": int((shares > take_off.HALF).sum()), "runs": len(shares)}
 
 
 def _measured(base: dict) -> dict:
@@ -151,59 +185,6 @@ def usual_seeds(table: pd.DataFrame) -> set[int]:
     return set(max(of_level, key=lambda seeds: (of_level.count(seeds), -len(seeds)), default=()))
 
 
-X50, RATIO, BESIDE = ("x50", "low", "high"), ("ratio", "ratio_low", "ratio_high"), "reference_"
-
-
-def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = CENTRE) -> pd.DataFrame:
-    """x50 of each level with its interval, from the testable cells, beside the reference level at the same RL seeds.
-
-    Returns:
-        Columns level, cells, untestable, gain (of standard RL, its mean), runs, x50, low, high (`level_errors.interval`), `top`
-        (`mixed_logit.Crossing`); x50, low and high of the reference at the level's seeds, with `reference_` before their names;
-        `ratio`, the level's x50 as a multiple of the reference's at these seeds, with its interval (`level_errors.ratio`); and
-        `apart`: whether that interval, of `LEAST_SEEDS` seeds at least, leaves out 1 (where x50 of one was not reached,
-        whether the two intervals do not meet).
-    """
-    rows, at = [], table[table["level"] == reference]
-    for level, these in table.groupby("level", sort=False):
-        row = {"level": level} | _crossing(these, measure)
-        if not at.empty:
-            row |= _beside(these, at_seeds(at, seeds_of(these)), measure)
-        rows.append(row)
-    beside = [BESIDE + name for name in X50]
-    columns = ["level", "cells", "untestable", "gain", "runs", *X50, "top", *beside, *RATIO, "apart"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype({"apart": "boolean"}).fillna({"apart": False}).astype({"apart": bool})
-
-
-def _crossing(cells: pd.DataFrame, measure: str) -> dict:
-    kept = cells[cells["testable"]]
-    row = {
-        "cells": len(kept),
-        "untestable": len(cells) - len(kept),
-        "gain": kept["gain"].mean(),
-        "runs": int(kept["runs"].sum()),
-    }
-    if kept[measure].nunique() < 2:
-        return row
-    found = estimate(kept, measure)
-    return row | dict(zip(X50, interval(kept, measure, found), strict=True)) | {"top": found.top}
-
-
-def _beside(cells: pd.DataFrame, reference: pd.DataFrame, measure: str) -> dict:
-    """The reference's x50, the ratio to it, and whether they are apart."""
-    kept, its = (each[each["testable"]] for each in (cells, reference))
-    if min(kept[measure].nunique(), its[measure].nunique()) < 2:
-        return {}
-    found, other = (estimate(each, measure) for each in (kept, its))
-    (_, low, high), beside = (interval(*each) for each in ((kept, measure, found), (its, measure, other)))
-    by = ratio(kept, found, its, other, measure)
-    apart = low > beside[2] or high < beside[1] if by[0] != by[0] else by[1] > 1 or by[2] < 1
-    enough = len(seeds_of(kept)) >= LEAST_SEEDS
-    named = {BESIDE + name: value for name, value in zip(X50, beside, strict=True)}
-    return named | dict(zip(RATIO, by, strict=True)) | {"apart": apart and enough}
-
-
 def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str = "grpo") -> dict[str, int]:
     """How many runs with that reward each level has; under "drift" and the names of `ONES` those of the other tables.
 
@@ -212,60 +193,13 @@ def planned(runs: Iterable[Run], reward: str = "majority_vote", objective: str =
     """
     runs = list(runs)
     ones = [level(run) for run in runs if run.subset == "one_shot"]
-    found = {"drift": sum(map(_is_drifting, runs))} | {name: ones.count(its) for name, its in ONES.items()}
+    found = {"drift": sum(map(is_drifting, runs))} | {name: ones.count(its) for name, its in ONES.items()}
     for run in runs:
-        if run.max_steps and _arm(run) == (reward, objective, "full") and not _is_drifting(run):
+        if run.max_steps and _arm(run) == (reward, objective, "full") and not is_drifting(run):
             found[level(run)] = found.get(level(run), 0) + 1
     return found
 
 
-def _is_drifting(run: Run) -> bool:
+def is_drifting(run: Run) -> bool:
     """Whether it is of the arms with clipping, which are compared with each other and not with standard RL."""
     return run.max_steps > 0 and run.steps_per_generation > 2
-
-
-def drift(runs: Iterable[Run], store: Records) -> pd.DataFrame:
-    """A row for each finished run with clipping.
-
-    Returns:
-        Columns model, dose, arm, seed, change (of accuracy), clip_fraction (the largest of a rollout's updates, in the mean over
-        rollouts), moved (length of the change of the weights, as a share of theirs); and `EARLY`, the share of right completions in
-        the second, third and fourth rollout of training, in their mean: before the weights have gone far.
-    """
-    rows = []
-    for record in _finished(store, filter(_is_drifting, runs)):
-        config, displacement = record["config"], record["displacement"]
-        change = accuracies([record]).mean() - accuracies([record], "before").mean()
-        row = {key: config[key] for key in ("model", "arm", "seed")} | {"dose": dialled.parse(config["model"]).dose}
-        row |= {"change": float(change), "clip_fraction": float(np.mean(record["curve"]["clip_fraction"]))}
-        row[EARLY] = float(np.mean(record["curve"]["accuracy"][1:4]))
-        rows.append(row | {"moved": displacement["moved"] / displacement["length"]})
-    return pd.DataFrame(rows)
-
-
-def one_example(runs: Iterable[Run], store: Records) -> pd.DataFrame:
-    """A row for each finished run on one example, with the share of standard RL's gain at the same seed and budget.
-
-    Returns:
-        Columns level, model, dose, arm, rank, seed, share; `accuracy` at the end and `chance`; `signal`, the share of groups in
-        training whose rewards differed; and `constant`, the share of held-out prompts of which all samples are right or none.
-    """
-    rows = []
-    for run in runs:
-        if run.subset != "one_shot":
-            continue
-        found = [store.read(each) for each in (run, run.standard, run.base)]
-        if all(record and record["status"] == "finished" for record in found):
-            share = recovered(*(accuracies([record]).mean() for record in found))
-            row = {"level": level(run), "model": run.model, "dose": dialled.parse(run.model).dose, "arm": run.arm}
-            row["rank"] = run.rank
-            row |= {"seed": run.seed, "share": float(share), "accuracy": float(accuracies(found[:1]).mean())}
-            right = np.array(found[0]["after"]["correct"]) / found[0]["after"]["num_samples"]
-            silent = np.mean(found[0]["curve"]["frac_reward_zero_std"])
-            row |= {
-                "chance": found[0]["chance"],
-                "signal": float(1 - silent),
-                "constant": float(np.mean(right % 1 == 0)),
-            }
-            rows.append(row)
-    return pd.DataFrame(rows)

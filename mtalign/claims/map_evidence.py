@@ -8,9 +8,8 @@ import pandas as pd
 
 from mtalign.claims.between_levels import hits, spreads
 from mtalign.claims.dose_words import ends
-from mtalign.claims.level_words import called
+from mtalign.claims.level_words import called, times
 from mtalign.claims.levels import CENTRE, MEASURE
-from mtalign.stats import Estimate
 
 AXIS = "share of untrained completions that work"
 NOTHING = "its runs have not finished"
@@ -31,8 +30,8 @@ def thresholds(*levels: str) -> Callable[[pd.DataFrame], str]:
         by = (
             found.loc[levels[0], ["ratio", "ratio_low", "ratio_high"]] if len(levels) > 1 and "ratio" in found else None
         )
-        times = f"; their ratio {Estimate(*by)}" if by is not None and by.notna().all() else ""
-        return f"x50 on the {AXIS}: {', '.join(said)}{times}"
+        ratio = f"; the first is {times(*by)} the other" if by is not None and by.notna().all() else ""
+        return f"x50 on the {AXIS}: {', '.join(said)}{ratio}"
 
     return shown
 
@@ -69,7 +68,7 @@ def told_right(*levels: str) -> Callable[[pd.DataFrame], str]:
 
 
 def _told(mean: pd.Series) -> str:
-    measured = f", a threshold on pass@4 {mean[MEASURE]:.3f}" if MEASURE in mean else ""
+    measured = f", a threshold on pass@4 {mean[MEASURE]:.3f}" if mean.notna()[MEASURE] else ""
     return f"the theory tells a share of {mean['theory']:.3f} of runs right{measured}, saying of none that it takes off {mean['never']:.3f}"
 
 

@@ -45,19 +45,19 @@ Mean-field: no noise moves the logits, so that P(take-off) is 0 or 1; working do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import factorial
 
 import numpy as np
-from scipy.special import factorial as factorials
 
-MORE = 50  # values on a circle beyond the degree that is asked for
+from mtalign.claims.mean_field_votes import label_advantages, vote_advantages
+
 RATE = 565.0  # logit for each unit of learning rate and update: `mean_field_fit.rate` on reports/study
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What a model does on a task, in five numbers.
+    """What a model does on a task, in five numbers; or several models, where numbers are arrays of one shape `(...,)`.
 
     Attributes:
         skill: share of completions that work, s in (0, 1).
@@ -67,16 +67,19 @@ class Policy:
         shared: whether the favourite is one answer for all prompts; else it is a wrong answer of each prompt's own.
     """
 
-    skill: float
+    skill: float | np.ndarray
     answers: int
-    competence: float = 1.0
-    favourite: float | None = None
+    competence: float | np.ndarray = 1.0
+    favourite: float | np.ndarray | None = None
     shared: bool = True
 
     def __post_init__(self):
-        if not (0 < self.skill < 1 and self.answers >= 2 and 0 < self.competence <= 1):
+        skill, competence = np.asarray(self.skill), np.asarray(self.competence)
+        known = ((skill > 0) & (skill < 1)).all() and ((competence > 0) & (competence <= 1)).all()
+        if not known or self.answers < 2:
             raise ValueError(f"policy: expected 0 < skill < 1, answers >= 2, 0 < competence <= 1, got {self}")
-        if self.favourite is not None and not 0 < self.favourite < 1:
+        favourite = np.asarray(0.5 if self.favourite is None else self.favourite)
+        if not ((favourite > 0) & (favourite < 1)).all():
             raise ValueError(f"favourite: expected 0 < favourite < 1, got {self.favourite}")
 
     @property
@@ -93,84 +96,30 @@ class Policy:
         guess = 1 / self.answers if self.shared else (1 - self.q) / (self.answers - 1)
         return self.skill * self.competence + (1 - self.skill) * guess
 
-    def cases(self) -> list[tuple[float, np.ndarray, int]]:
-        """Kinds of prompts: (their share, rows of (skilled, guessing, answers) for each class of answers, the favourite's row).
+    def cases(self) -> list[tuple[float, np.ndarray, np.ndarray, np.ndarray, int]]:
+        """Kinds of prompts: their share; of one answer of each class the shares of completions, skilled (..., K) and guessing (..., K);
+        answers in each class (K,); the favourite's class.
 
-        The first row is the right answer's; `skilled` and `guessing` are shares of completions for one answer of the class.
+        The first class is the right answer's.
         """
         n, s, c, q = self.answers, self.skill, self.competence, self.q
         other, slip = (1 - q) / (n - 1), s * (1 - c) / (n - 1)
-        wrong = [[s * c, (1 - s) * other, 1], [slip, (1 - s) * q, 1], [slip, (1 - s) * other, n - 2]]
-        found = [(1 - 1 / n if self.shared else 1.0, np.array(wrong), 1)]
+        right = (s * c, (1 - s) * other, 1), (slip, (1 - s) * q, 1), (slip, (1 - s) * other, n - 2)
+        found = [(1 - 1 / n if self.shared else 1.0, *_classes(right), 1)]
         if self.shared:
-            found.append((1 / n, np.array([[s * c, (1 - s) * q, 1], [slip, (1 - s) * other, n - 1]]), 0))
+            found.append((1 / n, *_classes([(s * c, (1 - s) * q, 1), (slip, (1 - s) * other, n - 1)]), 0))
         return found
 
 
-def vote_advantages(shares: np.ndarray, number: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of one answer of each class, where the majority is rewarded.
-
-    Returns:
-        T (K,), the expected sum of its advantages divided by G, and (K, G) the probability that it wins with m votes.
-
-    Args:
-        shares: (K,) probability of each answer of a class; `number @ shares` is 1.
-        number: (K,) answers in each class, all of the same probability.
-        group: completions G, at most 170 (170! is the largest that a float holds).
-
-    >>> vote_advantages(np.array([0.6, 0.4]), np.array([1, 1]), group=3)[0].round(4)  # 2/sqrt(3) p q (p - q)
-    array([ 0.0554, -0.0554])
-    """
-    shares, number = np.asarray(shares, dtype=float), np.asarray(number, dtype=int)
-    total, wins = np.zeros(len(shares)), np.zeros((len(shares), group))
-    for m in range(1, group):  # with m = G votes there is no spread
-        spread = np.sqrt(m * (group - m) / (group * (group - 1)))
-        won, lost = (1 - m / group) / spread, (m / group) / spread
-        y, weights = np.polynomial.legendre.leggauss((group // m + 1) // 2)  # exact: at most G / m answers tie
-        y, weights = (y[:, None] + 1) / 2, weights / 2
-        # A coefficient by values on a circle where its term is among the largest. Terms of a degree higher by the number of
-        # values are added to it: there are none with more values than degrees; else they are negligible, as the coefficient of
-        # x^d is at most 1 / d! (winners' probabilities sum to 1 within 1e-13 in groups of 64).
-        points = min(max(int(number.sum()) * m, group), group - m + MORE) + 1
-        x = (group - m) * np.exp(2j * np.pi * np.arange(points) / points)  # (X,)
-        at = x ** -(group - m) / points
-        counts = np.arange(m + 1)[:, None, None, None]
-        terms = (shares[:, None, None] * x) ** counts / factorials(counts)  # (m + 1, K, 1, X)
-        factors = terms[:-1].sum(axis=0) + y * terms[-1]  # (K, Y, X)
-        slopes = (counts * terms)[:-1].sum(axis=0) + m * y * terms[-1]
-        for winner, share in enumerate(shares):
-            ways = factorial(group) * share**m / factorial(m)
-            left = number - (np.arange(len(shares)) == winner)
-            if left[winner] < 0:
-                continue
-            rest = (factors ** left[:, None, None]).prod(axis=0)  # (Y, X)
-            wins[winner, m] = ways * float((weights @ rest @ at).real)
-            total[winner] += wins[winner, m] * m * won
-            for other in np.flatnonzero(left):  # one answer of this class loses to each of the winner's, but to itself
-                less = left - (np.arange(len(shares)) == other)
-                votes = slopes[other] * (factors ** less[:, None, None]).prod(axis=0)
-                total[other] -= ways * float((weights @ votes @ at).real) * lost * (number[winner] - (other == winner))
-    return total / group, wins
-
-
-def label_advantages(shares: np.ndarray, number: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
-    """As `vote_advantages`, where the one answer of the first class is rewarded: standard RL.
-
-    >>> label_advantages(np.array([0.5, 0.5]), np.array([1, 1]), group=2)[0].round(4)  # right and wrong, half of the time
-    array([ 0.1768, -0.1768])
-    """
-    p, m = float(shares[0]), np.arange(1, group)
-    ways = np.array([factorial(group) / factorial(k) / factorial(group - k) for k in m.tolist()])
-    wins = np.zeros((len(shares), group))
-    wins[0, 1:] = ways * p**m * (1 - p) ** (group - m)
-    gain = (wins[0, 1:] * np.sqrt(m * (group - m) * (group - 1) / group)).sum() / group
-    total = -gain * np.asarray(shares, dtype=float) / (1 - p)
-    total[0] = gain
-    return total, wins
+def _classes(rows: Sequence[tuple]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of (skilled, guessing, answers), those without answers left out, as columns."""
+    skilled, guessing, number = zip(*(row for row in rows if row[2] > 0), strict=True)
+    every = np.stack(np.broadcast_arrays(*skilled, *guessing), axis=-1)
+    return every[..., : len(number)], every[..., len(number) :], np.array(number)
 
 
 def moments(policy: Policy, group: int, labels: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """D and M, (2,) each: mean and mean square of a group's gradient, of the logit of working and of the favourite's.
+    """D and M, (2, ...) each: mean and mean square of a group's gradient, of the logit of working and of the favourite's.
 
     Args:
         labels: whether true labels are rewarded (standard RL), not the majority.
@@ -180,43 +129,44 @@ def moments(policy: Policy, group: int, labels: bool = False) -> tuple[np.ndarra
     >>> bool(moments(Policy(0.05, 10, favourite=0.5, shared=False), group=16)[0][0] > 0)  # the favourite wins the votes
     False
     """
-    drift, square, m = np.zeros(2), np.zeros(2), np.arange(1, group)
+    m = np.arange(1, group)
     spread = np.sqrt(m * (group - m) / (group * (group - 1)))
     won, lost = (1 - m / group) / spread, m / group / spread
-    for weight, rows, favourite in policy.cases():
-        rows = rows[rows[:, 2] > 0]
-        skilled, guessing, number = rows.T
-        shares = skilled + guessing
+    drift = np.zeros((2, *np.broadcast(policy.skill, policy.competence, policy.q).shape))
+    square = np.zeros(drift.shape)
+    for weight, skilled, guessing, number, favourite in policy.cases():
+        shares, classes = skilled + guessing, np.arange(len(number))
         total, wins = (label_advantages if labels else vote_advantages)(shares, number, group)
         works, guesses = skilled / shares, guessing / shares
-        picks = (np.arange(len(shares)) == favourite) - policy.q
-        scores = (works - policy.skill, works * (1 - works)), (guesses * picks, guesses * (1 - guesses) * picks**2)
-        for logit, (mean, variance) in enumerate(scores):  # of the score, given the answer: (K,)
-            drift[logit] += weight * (number @ (total * mean))
-            for k in np.flatnonzero(wins.sum(axis=1)):
-                others = (number - (np.arange(len(shares)) == k)) * shares
-                others = others / others.sum()
-                middle = others @ mean
-                apart = others @ (variance + (mean - middle) ** 2)
-                squares = (m * won * mean[k] - (group - m) * lost * middle) ** 2
-                squares += m * won**2 * variance[k] + (group - m) * lost**2 * apart
-                square[logit] += weight * number[k] * (wins[k, 1:] @ squares) / group**2
+        picks = (classes == favourite) - np.asarray(policy.q)[..., None]
+        working = works - np.asarray(policy.skill)[..., None], works * (1 - works)
+        scores = working, (guesses * picks, guesses * (1 - guesses) * picks**2)
+        for logit, (mean, variance) in enumerate(scores):  # of the score, given the answer: (..., K)
+            drift[logit] += weight * (number * total * mean).sum(axis=-1)
+            for k in (k for k in classes if wins[..., k, :].any()):
+                others = (number - (classes == k)) * shares
+                others = others / others.sum(axis=-1, keepdims=True)
+                middle = (others * mean).sum(axis=-1, keepdims=True)
+                apart = (others * (variance + (mean - middle) ** 2)).sum(axis=-1, keepdims=True)
+                squares = (m * won * mean[..., k, None] - (group - m) * lost * middle) ** 2
+                squares += m * won**2 * variance[..., k, None] + (group - m) * lost**2 * apart
+                square[logit] += weight * number[k] * (wins[..., k, 1:] * squares).sum(axis=-1) / group**2
     return drift, square
 
 
-def speed(policy: Policy, group: int, batch: int, labels: bool = False) -> tuple[float, float]:
-    """The logits' speeds in units of `RATE` times the learning rate, each between -1 and 1.
+def speed(policy: Policy, group: int, batch: int, labels: bool = False) -> np.ndarray:
+    """The logits' speeds, (2, ...), in units of `RATE` times the learning rate, each between -1 and 1.
 
     Args:
         batch: completions in an update, B.
 
-    >>> standard, majority = (speed(Policy(0.02, 10), 16, 128, labels)[0] for labels in (True, False))
+    >>> standard, majority = (float(speed(Policy(0.02, 10), 16, 128, labels)[0]) for labels in (True, False))
     >>> round(standard, 3), round(majority, 3)  # 400,000 drawn groups gave 0.851 and 0.189
     (0.851, 0.183)
     """
     drift, square = moments(policy, group, labels)
     noise = np.maximum(square - drift**2, 0) * group / batch
-    return tuple((drift / np.sqrt(drift**2 + noise + 1e-300)).tolist())
+    return drift / np.sqrt(drift**2 + noise + 1e-300)
 
 
 def trained(
@@ -225,26 +175,26 @@ def trained(
 ) -> Policy:  # fmt: skip
     """The policy after training, by Euler's method in `steps` equal steps.
 
-    >>> trained(Policy(0.1, 10), group=16, batch=128, updates=100, learning_rate=3e-4).accuracy > 0.9
+    >>> bool(trained(Policy(0.1, 10), group=16, batch=128, updates=100, learning_rate=3e-4).accuracy > 0.9)
     True
     """
     n = policy.answers
-    theta, u = np.log(policy.skill / (1 - policy.skill)), np.log(policy.q * (n - 1) / (1 - policy.q))
+    logits = np.array([np.log(policy.skill / (1 - policy.skill)), np.log(policy.q * (n - 1) / (1 - policy.q))])
     for _ in range(steps):
-        moves = speed(policy, group, batch, labels)
-        theta, u = np.clip(np.array([theta, u]) + np.array(moves) * rate * learning_rate * updates / steps, -12, 12)
-        policy = replace(policy, skill=float(1 / (1 + np.exp(-theta))), favourite=float(1 / (1 + (n - 1) * np.exp(-u))))
+        logits = np.clip(logits + speed(policy, group, batch, labels) * rate * learning_rate * updates / steps, -12, 12)
+        theta, u = logits
+        policy = replace(policy, skill=1 / (1 + np.exp(-theta)), favourite=1 / (1 + (n - 1) * np.exp(-u)))
     return policy
 
 
-def recovered(policy: Policy, group: int, batch: int, updates: int, learning_rate: float, rate: float = RATE) -> float:
-    """The share of standard RL's gain that the theory lets a majority vote recover; it takes off above one half.
+def recovered(policy: Policy, group: int, batch: int, updates: int, learning_rate: float, rate: float = RATE):
+    """The share, of each model of the policy, of standard RL's gain that the theory lets a majority vote recover; it takes off above one half.
 
     >>> low, high = (recovered(Policy(s, 10, favourite=0.12), 16, 128, 100, 3e-4) for s in (0.02, 0.1))
-    >>> low < 0.5 < high
+    >>> bool(low < 0.5 < high)
     True
     """
     by_votes, by_labels = (
         trained(policy, group, batch, updates, learning_rate, labels, rate).accuracy for labels in (False, True)
     )
-    return (by_votes - policy.accuracy) / max(by_labels - policy.accuracy, 0.01)
+    return (by_votes - policy.accuracy) / np.maximum(by_labels - policy.accuracy, 0.01)

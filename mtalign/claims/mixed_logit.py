@@ -100,6 +100,11 @@ def moved(
     >>> abs(moved(0.25, *pairs) - crossing(*pairs).x50) < 0.01
     True
     """
+    return _moved(x50, tuple(x), tuple(taken), tuple(runs), tuple(checkpoint))
+
+
+@lru_cache(maxsize=4096)  # of an interval, a standard error and a ratio the same parts are left out
+def _moved(x50: float, x: tuple, taken: tuple, runs: tuple, checkpoint: tuple) -> float:
     likelihood = _Likelihood(x, taken, runs, checkpoint)
     return float(likelihood.centre + likelihood.scale * likelihood.near((x50 - likelihood.centre) / likelihood.scale))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 from IPython.display import Markdown
 
-from mtalign.claims import paper_levels
+from mtalign.claims import levels, paper_levels
 from mtalign.claims.paper import CLAIMS_OF_THE_PAPER, Found, evidence
 from mtalign.claims.paper_rules import RULES
 from mtalign.config.run import Run
@@ -35,7 +35,7 @@ def judged(
         if part.pairs:
             found[kind] = {claim.name: RULES[claim.name](part) for claim in CLAIMS_OF_THE_PAPER}
     runs = list(dict.fromkeys(run for block in blocks for run in block))
-    if found and paper_levels.is_map(runs):
+    if found and levels.is_map(runs):
         found["micro"]["P14"] = paper_levels.alike_at_equal_alignment(runs, records, cells)
     return found
 

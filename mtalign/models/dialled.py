@@ -25,7 +25,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
@@ -39,7 +39,20 @@ if TYPE_CHECKING:
 
 PREFIX = "micro:"
 VERSION = 1  # raised when the code changes what a name gives, so that older builds in the cache are not found again
-SIZES = {"85k": (64, 2, 4), "650k": (128, 4, 4), "3m": (256, 4, 8)}  # hidden size, layers, heads
+
+
+class Size(NamedTuple):
+    """Of a micro model: hidden size, layers, heads; and its number of parameters in words."""
+
+    shape: tuple[int, int, int]
+    parameters: str
+
+
+SIZES = {
+    "85k": Size((64, 2, 4), "85 thousand"),
+    "650k": Size((128, 4, 4), "0.65 million"),
+    "3m": Size((256, 4, 8), "3 million"),
+}
 SKILL, DIAL = (800, 2e-3), (150, 3e-4)  # ours: updates and learning rate of both stages
 SKILL_DOSE, BATCH = 0.8, 64  # ours
 
@@ -112,7 +125,7 @@ def architecture(name: str) -> dict:
     from mtalign.models.micro import configuration, tokenizer
 
     recipe = parse(name)
-    return configuration(tokenizer([recipe.task]), *SIZES[recipe.size]).to_dict()
+    return configuration(tokenizer([recipe.task]), *SIZES[recipe.size].shape).to_dict()
 
 
 def digest(folder: Path) -> str:
@@ -144,7 +157,7 @@ def _skilled(recipe: Recipe) -> PreTrainedModel:
     from mtalign.models.micro import tokenizer, untrained
 
     torch.manual_seed(recipe.seed)
-    model = untrained(tokenizer([recipe.task]), *SIZES[recipe.size])
+    model = untrained(tokenizer([recipe.task]), *SIZES[recipe.size].shape)
     return _fitted(model, recipe, SKILL_DOSE, *SKILL)
 
 

@@ -37,7 +37,7 @@ def levels(crossings: pd.DataFrame, left_out: int = 0) -> Markdown:
     """Where half of the majority votes take off, a line for each level of the map.
 
     Args:
-        crossings: as `claims.levels.crossings` gives them.
+        crossings: as `claims.level_thresholds.crossings` gives them.
         left_out: levels that have not finished.
     """
     lines = [f"- {line}" for line in in_sentences(crossings)]

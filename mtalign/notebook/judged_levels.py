@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from mtalign.claims.dose_words import ends
-from mtalign.claims.level_words import called, ratio_of
+from mtalign.claims.level_words import called, times
 from mtalign.claims.predictions import Judged, Outcomes
 
 PAPER = "arXiv 2508.21188"
 
 
 def of_the_map(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> Outcomes:
-    """Notebook 16, from `map_predictions.judged`, and what the paper expects of each level from `levels.crossings`."""
+    """Notebook 16, from `map_predictions.judged`, and what the paper expects of each level from `level_thresholds.crossings`."""
     words = {"right": "confirmed", "wrong": "refuted", "undecided": "undecided"}
     rule = "mtalign.claims.map_predictions, written before the runs; that a level is compared with the centre at its own RL seeds, afterwards"
     own = [Judged(r.words, rule, words[r.outcome], r.because) for r in table.itertuples()]
@@ -26,7 +26,9 @@ def one_threshold(crossings: pd.DataFrame, reference: str = "centre") -> list[Ju
     for row in crossings[crossings["level"] != reference].itertuples():
         within = row.ratio_low >= 1 / 1.5 and row.ratio_high <= 1.5
         outcome = "refuted" if row.apart else "confirmed" if within else "undecided"
-        because = f"x50 is {ends(row.x50, row.low, row.high)}, the centre's {ends(row.reference_x50, row.reference_low, row.reference_high)}{ratio_of(row)}"
+        because = f"x50 is {ends(row.x50, row.low, row.high)}, the centre's {ends(row.reference_x50, row.reference_low, row.reference_high)}"
+        if row.ratio == row.ratio:
+            because += f", {times(row.ratio, row.ratio_low, row.ratio_high)} the centre's"
         found.append(
             Judged(
                 "A level has the centre's x50 on chance-corrected pass@4",

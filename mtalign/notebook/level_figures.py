@@ -21,7 +21,7 @@ def take_off(cells: pd.DataFrame, measure: str, crossings: pd.DataFrame) -> Figu
     Args:
         cells: as `levels.cells` gives them; those that are not testable are left out.
         measure: its column on the horizontal axis.
-        crossings: as `levels.crossings` gives them: the band is the interval of x50.
+        crossings: as `level_thresholds.crossings` gives them: the band is the interval of x50.
     """
     cells = cells[cells["testable"]] if not cells.empty else cells
     if cells.empty:
@@ -57,7 +57,7 @@ def drift(runs: pd.DataFrame) -> Figure:
     """Change of accuracy against how far the weights moved, a panel for each dose: do rewards differ at the same distance?
 
     Args:
-        runs: as `levels.drift` gives them.
+        runs: as `level_runs.drift` gives them.
     """
     if runs.empty:
         return nothing()
@@ -79,7 +79,7 @@ def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Fi
     """x50 of each level with its interval, a row each; the band is the reference's interval at the level's RL seeds.
 
     Args:
-        crossings: as `levels.crossings` gives them.
+        crossings: as `level_thresholds.crossings` gives them.
         cells: as `levels.cells` gives them: a thin line says which alignments a level measured.
         measure: the column of alignment.
     """

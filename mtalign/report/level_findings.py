@@ -8,18 +8,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mtalign.claims import levels
-from mtalign.claims.between_levels import heterogeneity
+from mtalign.claims.between_levels import refuted
 from mtalign.claims.level_errors import at_seeds
+from mtalign.claims.level_thresholds import crossings
 from mtalign.claims.level_words import in_sentences
 from mtalign.claims.map_predictions import completed
 from mtalign.config.grid import Grid
-from mtalign.models.dialled import is_dialled
 from mtalign.notebook import level_figures
 from mtalign.records.store import Records
 from mtalign.report.findings import Findings, each_once, standard_sentence
 from mtalign.report.words import count, in_strong
-
-SURE = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Map:
     """Thresholds of the finished levels.
 
     Attributes:
-        cells, crossings: as `levels.cells` and `levels.crossings` give them.
+        cells, crossings: as `levels.cells` and `level_thresholds.crossings` give them.
     """
 
     cells: pd.DataFrame
@@ -48,12 +46,12 @@ class Map:
 
 def mapped(grid: Grid, records: Records) -> Map | None:
     """The map of a grid of models by recipe; None for another grid, or while no level with the centre has finished."""
-    if not all(is_dialled(model) for model, _ in grid.pairs):
+    if not levels.is_map(grid.runs):
         return None
     done = completed(levels.cells(grid.runs, records, theory=False), levels.planned(grid.runs))
     if done is None or levels.CENTRE not in set(done["level"]) or done["level"].nunique() < 2:
         return None
-    return Map(done, levels.crossings(done))
+    return Map(done, crossings(done))
 
 
 def findings(found: Map, tables: list[dict]) -> Findings:
@@ -71,19 +69,11 @@ def findings(found: Map, tables: list[dict]) -> Findings:
 
 
 def _one_threshold(cells: pd.DataFrame) -> str:
-    """Whether levels share a threshold, by the rule of `between_levels.heterogeneity`; nothing where it cannot be asked."""
-    between = heterogeneity(levels.crossings(at_seeds(cells, levels.usual_seeds(cells))))
-    if between["levels"] < 2:
+    """Whether levels share a threshold, by the rule of `between_levels.refuted`; nothing where it cannot be asked."""
+    apart, numbers = refuted(crossings(at_seeds(cells, levels.usual_seeds(cells))))
+    if apart is None:
         return ""
-    left = f" ({between['left_out']} without an interval left out)" if between["left_out"] else ""
-    apart = f"Cochran's Q over {between['levels']} levels{left}, p {_short(between['p'])}, {between['I2']:.0%} of the spread is not chance"
-    shared = between["p"] >= SURE
-    return (
-        f"That all levels share one threshold on pass@4 is not refuted: {apart}."
-        if shared
-        else f"It is not one threshold on pass@4: {apart}."
+    said = (
+        "It is not one threshold on pass@4" if apart else "That all levels share one threshold on pass@4 is not refuted"
     )
-
-
-def _short(p: float) -> str:
-    return "below 0.001" if p < 0.001 else f"{p:.3f}"
+    return f"{said}: {numbers}."

@@ -14,7 +14,6 @@ from mtalign.models.load import is_micro
 from mtalign.tasks.micro import MICRO
 
 PACKAGES = ("mtalign", "torch", "transformers", "trl", "numpy")
-SIZES = {"85k": "85 thousand", "650k": "0.65 million", "3m": "3 million"}  # parameters of micro models, in words
 GATED = ("random_gated", "incorrect_released", "format_only", "format_one_line")  # rewards in which the format counts
 
 
@@ -49,7 +48,7 @@ def deviations_of(run: Run) -> list[str]:
     if not is_micro(run.model):
         return recipes.deviations(run)
     size = dialled.parse(run.model).size if dialled.is_dialled(run.model) else "85k"
-    lines = [f"base models pretrained here, of {SIZES[size]} parameters"]
+    lines = [f"base models pretrained here, of {dialled.SIZES[size].parameters} parameters"]
     if run.max_steps:
         lines += [line for line in (recipes.rollouts(run),) if line] + recipes.deviations(run, but=recipes.ROLLOUT)
         lines += ["rewards not gated by format"] if run.reward not in GATED else []

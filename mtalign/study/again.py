@@ -21,11 +21,13 @@ class Again:
 
     Args:
         run_id: of the run.
-        problem: why the record is not confirmed; empty where it is equal bit for bit.
+        outcome: `equal` bit for bit, `differs`, `missing` where there is no record, or `failed` to be computed here.
+        problem: why the record is not confirmed; empty where it is equal, or missing, which `verify.wrong_records` says.
         recorded, computed: final accuracy in [0, 1] in the record and here; NaN where there is none.
     """
 
     run_id: str
+    outcome: str = "equal"
     problem: str = ""
     recorded: float = float("nan")
     computed: float = float("nan")
@@ -42,7 +44,7 @@ def _again(run: Run, records: Records) -> Again:
     try:
         record = records.read(run)
         if not record:
-            return Again(run.run_id)  # missing: `verify.wrong_records` says so
+            return Again(run.run_id, "missing")
         named = {"run_id": run.run_id, "config": record["config"]}
         computed = named | execute(run, records, fast=record.get("fast", False))
         one, other = (checksum({key: value for key, value in r.items() if key not in OURS}) for r in (record, computed))
@@ -50,9 +52,9 @@ def _again(run: Run, records: Records) -> Again:
             return Again(run.run_id)
         levels = [float(accuracies([r]).mean()) for r in (record, computed)]
     except Exception as error:  # whatever it is, the record was not confirmed
-        return Again(run.run_id, in_one_line(error))
+        return Again(run.run_id, "failed", in_one_line(error))
     problem = f"gives another result on this machine: accuracy {levels[1]:.3f}, recorded {levels[0]:.3f}"
-    return Again(run.run_id, problem, *levels)
+    return Again(run.run_id, "differs", problem, *levels)
 
 
 def in_words(found: list[Again]) -> str:
@@ -61,19 +63,28 @@ def in_words(found: list[Again]) -> str:
     A processor that rounds differently draws other completions, and a run near a threshold can end elsewhere; over many runs the
     mean difference is then 0 within its error.
 
-    >>> in_words([Again("a"), Again("b", "gives another", 0.9, 0.8), Again("c", "gives another", 0.8, 0.9)])
-    'of 3 records computed again 1 is equal bit for bit; the final accuracy of 2 differs, by 0.100 in the median and 0.100 at most; mean difference +0.000, standard error 0.100'
+    >>> in_words([Again("a"), Again("b", "differs", "", 0.9, 0.8), Again("c", "differs", "", 0.8, 0.9), Again("d", "missing")])
+    'of 4 records computed again 1 equal bit for bit, 2 differ, 1 missing; of those that differ 0 have the same final accuracy, it differs by 0.100 in the median and 0.100 at most; mean difference +0.000, standard error 0.100'
     >>> in_words([Again("a")])
     ''
     """
-    differences = np.array([each.computed - each.recorded for each in found if np.isfinite(each.computed)])
-    if len(differences) < 2:
+    outcomes = [each.outcome for each in found]
+    if set(outcomes) <= {"equal"}:
         return ""
-    equal = sum(not each.problem for each in found)
-    size = np.abs(differences)
-    error = differences.std(ddof=1) / len(differences) ** 0.5
+    names = {
+        "equal": "equal bit for bit",
+        "differs": "differ",
+        "missing": "missing",
+        "failed": "not computed for an error",
+    }
+    counts = ", ".join(f"{outcomes.count(name)} {words}" for name, words in names.items() if name in outcomes)
+    said = f"of {len(found)} records computed again {counts}"
+    gaps = np.array([each.computed - each.recorded for each in found if each.outcome == "differs"])
+    if len(gaps) < 2:
+        return said
+    size = np.abs(gaps)
     return (
-        f"of {len(found)} records computed again {equal} {'is' if equal == 1 else 'are'} equal bit for bit; the final accuracy of "
-        f"{len(differences)} differs, by {np.median(size):.3f} in the median and {size.max():.3f} at most; mean difference "
-        f"{differences.mean():+.3f}, standard error {error:.3f}"
+        f"{said}; of those that differ {int((size == 0).sum())} have the same final accuracy, it differs by {np.median(size):.3f} in the "
+        f"median and {size.max():.3f} at most; mean difference {gaps.mean():+.3f}, standard error "
+        f"{gaps.std(ddof=1) / len(gaps) ** 0.5:.3f}"
     )

@@ -125,7 +125,7 @@ def test_an_arm_whose_runs_all_diverged_is_a_row_without_take_off(monkeypatch):
         return {"num_samples": 16, "correct": [right] * 4, "greedy": [right > 8] * 4}
 
     def record(arm, status="finished", right=0, reason=""):
-        return {"status": status, "reason": reason, "config": {"arm": arm}, "after": evaluated(right)}
+        return {"status": status, "reason": reason, "config": {"arm": arm, "seed": 0}, "after": evaluated(right)}
 
     arms = {"base": [record("base", right=2)], "standard": [record("standard", right=14)]}
     arms["majority_vote"] = [record("majority_vote", "failed", reason="Diverged: loss is nan")] * 3
@@ -136,7 +136,20 @@ def test_an_arm_whose_runs_all_diverged_is_a_row_without_take_off(monkeypatch):
     assert set(found.index) == {"standard", "majority_vote"} and found["testable"].all()
     diverged = found.loc["majority_vote"]
     assert (diverged["runs"], diverged["taken"], diverged["taken_beyond"], diverged["after_by_seed"]) == (3, 0, 0, [])
-    assert pd.isna(diverged["after"])
+    assert pd.isna(diverged["after"]) and (diverged["shares"], diverged["seeds"]) == ([0.0] * 3, [0] * 3)
+
+
+def test_an_interval_that_knows_shared_seeds_is_wider_and_judges_nothing():
+    found = table(lambda alignment: 2 if alignment > 0.1 else 0, tasks=("a",))
+    seeds = [1.0, 1.0, 0.0]  # the third RL seed takes off nowhere
+    found["seeds"], found["shares"] = (
+        [[0, 1, 2]] * len(found),
+        [seeds[: int(n)] + [0.0] * (3 - int(n)) for n in found["taken"]],
+    )
+    known, shared = decide.thresholds(found).iloc[0], decide.thresholds_of_shared_seeds(found).iloc[0]
+    assert shared["x50"] == known["x50"] and shared["seeds"] == 3
+    assert shared["low"] <= known["low"] and shared["high"] >= known["high"]
+    assert decide.thresholds_of_shared_seeds(found[found["arm"] == "none"]).empty
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtalign.claims.level_errors import estimate, interval, ratio
-from mtalign.claims.levels import crossings
+from mtalign.claims.level_errors import LEAST_SEEDS, estimate, interval, ratio, standard_error
+from mtalign.claims.level_thresholds import crossings
 
 X50, SEEDS = 0.1, 4
 
@@ -57,11 +57,11 @@ def test_two_levels_that_are_the_same_are_seldom_said_to_be_apart():
 
 def test_what_a_seed_does_to_both_levels_cancels_in_their_ratio():
     rng, wide, narrow = np.random.default_rng(1), [], []
-    for _ in range(6):
+    for _ in range(4):
         seeds = rng.normal(0, 0.6, SEEDS)
         one, two = level(rng, seeds), level(rng, seeds, 1.5 * X50)
         found, other = estimate(two, "x"), estimate(one, "x")
-        _, low, high = ratio(two, found, one, other, "x")
+        _, low, high = ratio(two, one, "x")
         narrow.append(np.log(high / low))
         wide.append(
             sum(np.log(each[2] / each[1]) ** 2 for each in (interval(one, "x", other), interval(two, "x", found)))
@@ -89,3 +89,56 @@ def test_alignment_that_is_measured_on_other_prompts_widens_the_interval():
     blurred = cells.assign(without=[{"x": (x * np.exp(np.linspace(-0.3, 0.3, 10))).tolist()} for x in cells["x"]])
     sure, unsure = (interval(each, "x", estimate(each, "x")) for each in (cells, blurred))
     assert unsure[1] < 0.8 * sure[1] and unsure[2] > 1.25 * sure[2]
+
+
+def test_levels_with_other_seeds_are_compared_at_those_they_share():
+    rng = np.random.default_rng(5)
+    seeds = np.array([0.6, -0.6, 0.1, -0.1, 0.0, 0.0])
+    one, two = level(rng, seeds[:4]), level(rng, seeds[2:], name="other")
+    two["seeds"] = [[2, 3, 4, 5]] * len(two)
+    found = crossings(pd.concat([one, two]), "x").set_index("level")
+    assert found.loc["other", "seeds"] == 2 < LEAST_SEEDS and not found.loc["other", "apart"]
+    alone = level(rng, seeds[:2], name="other").assign(seeds=[[8, 9]] * 18)
+    assert np.isnan(ratio(alone, one, "x")[0])
+    assert crossings(pd.concat([one, alone]), "x").set_index("level").loc["other", "seeds"] == 0
+
+
+def test_the_reference_has_no_ratio_to_itself_and_stands_beside_a_level_that_cannot_be_tested():
+    rng = np.random.default_rng(6)
+    table = pd.concat([level(rng, np.zeros(SEEDS)), level(rng, np.zeros(SEEDS), name="silent").assign(testable=False)])
+    found = crossings(table, "x").set_index("level")
+    assert found.loc["centre", "reference_x50"] == found.loc["silent", "reference_x50"] == found.loc["centre", "x50"]
+    assert np.isnan(found["ratio"].astype(float)).all() and not found["apart"].any()
+    assert np.isnan(found.loc["silent", "x50"])
+
+
+def test_the_end_of_a_threshold_that_was_not_reached_knows_what_seeds_do_to_it():
+    rng = np.random.default_rng(7)
+    cells = level(rng, np.array([-2.0, 1.5, 1.5, 1.5]), 0.35)  # one of four seeds takes off at high alignment
+    profile = estimate(cells, "x")
+    assert profile.x50 == np.inf and 0 < profile.low < np.inf
+    x50, low, high = interval(cells, "x", profile)
+    assert x50 == high == np.inf and 0 < low < profile.low
+    never = cells.assign(taken=0, shares=[[0.0] * SEEDS] * len(cells))
+    found = estimate(never, "x")
+    assert interval(never, "x", found) == (np.inf, found.low, np.inf)  # leaving out seeds changes nothing
+
+
+def test_the_standard_error_rests_on_few_seeds_and_is_not_known_where_x50_is_not():
+    rng = np.random.default_rng(8)
+    cells = level(rng, rng.normal(0, 0.6, SEEDS))
+    error, freedom = standard_error(cells, "x", estimate(cells, "x"))
+    assert 0.1 < error < 1 and 2 < freedom < 20
+    never = cells.assign(taken=0, shares=[[0.0] * SEEDS] * len(cells))
+    assert np.isnan(standard_error(never, "x", estimate(never, "x"))).all()
+
+
+def test_what_is_left_out_is_fitted_once():
+    from mtalign.claims import mixed_logit
+
+    rng = np.random.default_rng(9)
+    table = pd.concat([level(rng, np.zeros(SEEDS)), level(rng, np.zeros(SEEDS), 0.15, "other")])
+    crossings(table, "x")
+    before = mixed_logit._moved.cache_info().misses
+    crossings(table, "x")
+    assert mixed_logit._moved.cache_info().misses == before

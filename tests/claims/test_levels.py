@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from mtalign.claims.between_levels import axes, heterogeneity, hits, spreads
+from mtalign.claims.level_errors import at_seeds
+from mtalign.claims.level_thresholds import crossings
 from mtalign.claims.levels import (
     GAINED,
     LARGER_ONE,
@@ -12,9 +14,7 @@ from mtalign.claims.levels import (
     ONE,
     ONES,
     SLOW_ONE,
-    at_seeds,
     cells,
-    crossings,
     level,
     planned,
     runs_in,
@@ -54,7 +54,7 @@ def planted(level: str, x50: float, runs: int = 8, theory: float | None = None, 
 def x50s(centre: tuple[float, float, float], **levels: tuple[float, float, float]) -> pd.DataFrame:
     """Levels with x50 and its interval, as `crossings` gives them; the ratio to the centre has the level's own relative error."""
     found = pd.DataFrame.from_dict({"centre": centre} | levels, orient="index", columns=["x50", "low", "high"])
-    found[["reference_x50", "reference_low", "reference_high"]] = centre
+    found[["reference_x50", "reference_low", "reference_high"]], found["seeds"] = centre, 4
     known = np.isfinite(centre[0]) & np.isfinite(found["x50"])
     for name, end in (("ratio", "x50"), ("ratio_low", "low"), ("ratio_high", "high")):
         found[name] = np.where(known, found[end] / centre[0], np.nan)
@@ -92,6 +92,12 @@ def test_a_shift_of_the_threshold_is_right_one_the_other_way_wrong_none_undecide
     assert rule("slow")(x50s(centre=centre, **{"lr=0.0001": (0.2, 0.15, 0.3)})) is False
     assert rule("slow")(x50s(centre=centre, **{"lr=0.0001": (0.06, 0.02, 0.2)})) is None
     assert rule("slow")(x50s(centre=(np.inf, 0.2, np.inf), slow=centre)) is None
+    far = (
+        x50s(centre=centre, **{"lr=0.0001": (0.2, 0.15, 0.3)}),
+        x50s(centre=centre, **{"lr=0.0001": (np.inf, 0.2, np.inf)}),
+    )
+    assert [rule("slow")(each) for each in far] == [False, False]
+    assert [rule("slow")(each.assign(seeds=2)) for each in far] == [None, None]  # two seeds tell nothing apart
 
 
 def test_a_level_is_judged_only_once_most_of_its_runs_have_finished():
@@ -242,9 +248,8 @@ def test_runs_on_one_example_at_another_rate_are_judged_apart_and_shown_beside()
     )
     found = judged(planted("centre", 0.06), {"centre": 1, "one": 4, "slow one": 4}, one=one).set_index("prediction")
     assert found.loc["one example", "outcome"] == "wrong" and "3e-05" not in found.loc["one example", "because"]
-    assert (
-        found.loc["slow is not enough", "outcome"] == "wrong" and "3e-05" in found.loc["slow is not enough", "because"]
-    )
+    assert found.loc["slow is not enough", "outcome"] == "wrong"
+    assert "3e-05" in found.loc["slow example", "because"] and "-0.40" not in found.loc["slow is not enough", "because"]
     missing = judged(planted("centre", 0.06), {"centre": 1, "one": 4, "slow one": 8}, one=one).set_index("prediction")
     assert missing.loc["slow example", "outcome"] == "undecided" != missing.loc["one example", "outcome"]
 
@@ -294,8 +299,7 @@ def test_one_threshold_shows_no_spread_between_levels_and_two_do():
     found = {}
     for name, truth in (("one", [0.2] * 12), ("two", [0.2, 0.6] * 6)):
         log = np.log(truth) + rng.normal(0, 0.1, 12)
-        low, high = np.exp(log - 0.196), np.exp(log + 0.196)
-        found[name] = heterogeneity(pd.DataFrame({"low": low, "x50": np.exp(log), "high": high}))
+        found[name] = heterogeneity(pd.DataFrame({"x50": np.exp(log), "se": 0.1, "df": 20.0}))
     assert found["one"]["p"] > 0.05 and found["one"]["tau"] < 0.1
     assert found["two"]["p"] < 1e-6 and found["two"]["I2"] > 0.9
     assert found["two"]["tau"] == pytest.approx(np.log(3) / 2, rel=0.25)
@@ -310,7 +314,32 @@ def test_the_measure_on_which_levels_share_a_threshold_comes_first():
 
 def test_levels_without_a_finite_threshold_are_counted_and_left_out():
     ends = pd.DataFrame(
-        {"low": [0.1, 0.2, 0.3, -np.inf], "x50": [0.2, 0.3, np.inf, 0.1], "high": [0.3, 0.4, np.inf, 0.2]}
+        {"x50": [0.2, 0.3, np.inf, 0.1], "se": [0.3, 0.3, np.nan, np.nan], "df": [4.0, 4.0, np.nan, np.nan]}
     )
     assert (heterogeneity(ends)["levels"], heterogeneity(ends)["left_out"]) == (2, 2)
     assert np.isnan(heterogeneity(ends.iloc[2:])["Q"])
+
+
+def test_errors_that_rest_on_few_seeds_do_not_make_one_threshold_look_like_many():
+    rng, refuted = np.random.default_rng(0), {"welch": [], "plain": []}
+    for _ in range(300):
+        errors = 0.2 * (rng.chisquare(3, 12) / 3) ** 0.5  # of four seeds each, as they are estimated
+        ends = pd.DataFrame({"x50": np.exp(rng.normal(np.log(0.2), 0.2, 12)), "se": errors})
+        refuted["welch"].append(heterogeneity(ends.assign(df=3.0))["p"] < 0.05)
+        refuted["plain"].append(heterogeneity(ends.assign(df=1e6))["p"] < 0.05)
+    assert np.mean(refuted["welch"]) < 0.12 < 0.3 < np.mean(refuted["plain"])  # nominal 0.05
+
+
+def test_a_slow_example_is_judged_once_the_usual_rate_is_complete_and_beside_it_alone():
+    one = pd.DataFrame(
+        {"level": level, "dose": dose, "rank": rank, "share": share + noise}
+        for level, share in ((ONE, -0.4), (SLOW_ONE, 0.3), (LARGER_ONE, 0.9))
+        for dose in (0.2, 0.4)
+        for rank, noise in (("best", 0.01), ("random", -0.01))
+    )
+    asked = {"centre": 1, "slow one": 4, "larger one": 4}
+    found = judged(planted("centre", 0.06), asked | {"one": 4}, one=one).set_index("prediction")
+    assert found.loc["slow example", "outcome"] == "right"
+    assert all(words not in found.loc["slow example", "because"] for words in ("650k", "0.90"))
+    usual = judged(planted("centre", 0.06), asked | {"one": 8}, one=one).set_index("prediction")["outcome"]
+    assert (usual["slow example"], usual["slow is not enough"]) == ("undecided", "right")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mtalign.claims import mean_field
-from mtalign.claims.mean_field import Policy, moments, recovered, speed, trained, vote_advantages
+from mtalign.claims.mean_field import Policy, moments, recovered, speed, trained
 from mtalign.claims.mean_field_fit import policy_of, rate, standard_runs
+from mtalign.claims.mean_field_votes import vote_advantages
 
 SQRT3 = 3**0.5
 
@@ -31,8 +32,8 @@ def test_three_votes_of_three_answers_all_different_are_won_by_each_as_often():
 
 @pytest.mark.parametrize(("answers", "group"), [(10, 4), (10, 16), (100, 16), (10, 64)])
 def test_some_answer_wins_or_all_agree_in_groups_of_any_size_and_advantages_sum_to_zero(answers, group):
-    for _, rows, _ in Policy(0.3, answers, competence=0.9, favourite=0.2).cases():
-        shares, number = rows[:, 0] + rows[:, 1], rows[:, 2].astype(int)
+    for _, skilled, guessing, number, _ in Policy(0.3, answers, competence=0.9, favourite=0.2).cases():
+        shares = skilled + guessing
         total, wins = vote_advantages(shares, number, group)
         assert number @ wins.sum(axis=1) + number @ shares**group == pytest.approx(1, abs=1e-9)
         assert number @ total == pytest.approx(0, abs=1e-9) and wins.min() > -1e-12
@@ -138,3 +139,13 @@ def test_a_policy_is_read_from_samples_of_the_untrained_model():
 def test_a_policy_outside_the_model_is_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         Policy(**({"skill": 0.1, "answers": 10} | wrong))
+
+
+def test_many_policies_at_once_are_each_as_alone():
+    skills, own = np.array([0.03, 0.1, 0.4]), {"group": 8, "batch": 64, "updates": 50, "learning_rate": 3e-4}
+    for shared in (True, False):
+        together = recovered(Policy(skills, 10, 0.9, np.array([0.12, 0.2, 0.3]), shared), **own)
+        alone = [recovered(Policy(s, 10, 0.9, q, shared), **own) for s, q in zip(skills, (0.12, 0.2, 0.3), strict=True)]
+        assert together == pytest.approx(alone, abs=1e-9) and together[0] < 0.5 < together[2]
+    with pytest.raises(ValueError, match="0 < skill < 1"):
+        Policy(np.array([0.1, 1.0]), 10)

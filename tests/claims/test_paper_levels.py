@@ -45,11 +45,10 @@ def test_the_page_of_claims_and_the_index_of_a_map_say_the_same(cells, outcome):
     sentence, found = level_findings._one_threshold(cells), found_of(cells)
     assert ("is not refuted" in sentence) is (outcome == "undecided") and found.outcome == outcome
     assert "over 2 levels" in sentence and "over 2 levels" in found.because
-    assert paper_levels.APART == level_findings.SURE
 
 
 def test_one_level_with_an_interval_tests_nothing():
-    ends = pd.DataFrame({"level": ["a", "b"], "low": [0.1, np.nan], "x50": [0.2, np.nan], "high": [0.3, np.nan]})
+    ends = pd.DataFrame({"level": ["a", "b"], "x50": [0.2, np.nan], "se": [0.3, np.nan], "df": [4.0, np.nan]})
     found = paper_levels.share_a_threshold(ends)
     assert found.outcome == "not tested here" and "fewer than two levels" in found.because
 
