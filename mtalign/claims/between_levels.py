@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import f
 
 from mtalign.claims import take_off
-from mtalign.claims.level_errors import at_seeds
+from mtalign.claims.level_errors import LEAST_SEEDS, at_seeds
 from mtalign.claims.level_thresholds import crossings
 from mtalign.claims.levels import GAINED, MEASURE, usual_seeds
 
@@ -19,40 +19,43 @@ SURE = 0.05  # of p, below which one threshold is refuted
 def heterogeneity(crossings: pd.DataFrame) -> dict[str, float]:
     """Whether levels have one threshold: Cochran's Q of ln x50, and how much of the spread is not chance (I², tau).
 
-    A level weighs by its standard error, which rests on few RL seeds and base models: Q and p are therefore Welch's (Biometrika 38
-    (1951) 330), which for two levels is his t test. Levels whose standard error is not known cannot be weighed and are left out:
-    Q is a lower bound. I² and tau are of the levels that somebody chose, not of a population of levels. Levels are taken as
-    independent; they share RL seeds, and some their base models, so that p is rough. Higgins and Thompson, Statistics in
+    A level weighs by its standard error, which rests on few RL seeds and base models: p is therefore Welch's (Biometrika 38 (1951)
+    330), which for two levels is his t test. With four seeds a level it is still up to twice too small where one threshold is true.
+    Levels whose standard error is not known, or rests on fewer than `LEAST_SEEDS` seeds, are left out and not tested. I² and tau
+    take off what Q is in the mean where one threshold is true; they are of the levels that somebody chose, not of a population. Levels
+    are taken as independent; they share RL seeds, and some their base models, so that p is rough. Higgins and Thompson, Statistics in
     Medicine 21 (2002) 1539; tau by DerSimonian and Laird (1986).
 
     Args:
-        crossings: as `level_thresholds.crossings` gives them; of its columns x50, se and df count.
+        crossings: as `level_thresholds.crossings` gives them; of its columns x50, se, df and seeds count.
 
     Returns:
         `levels` (weighed), `left_out`, `Q`, `p`, `I2` (a share), `tau` (of ln x50); NaN with fewer than two levels.
 
-    >>> same = pd.DataFrame({"x50": [0.2, 0.2, 0.1], "se": [0.3, 0.3, float("nan")], "df": [5.0, 5.0, float("nan")]})
+    >>> same = pd.DataFrame({"x50": [0.2, 0.2, 0.1], "se": [0.3, 0.3, float("nan")], "df": [5.0, 5.0, float("nan")], "seeds": 4})
     >>> {name: float(value) for name, value in heterogeneity(same).items()}
     {'levels': 2.0, 'left_out': 1.0, 'Q': 0.0, 'p': 1.0, 'I2': 0.0, 'tau': 0.0}
     """
-    known = crossings[["x50", "se", "df"]].astype(float)
-    kept = known[(known["se"] > 0) & (known["x50"] > 0)]
+    known = crossings[["x50", "se", "df", "seeds"]].astype(float)
+    kept = known[(known["se"] > 0) & (known["x50"] > 0) & (known["seeds"] >= LEAST_SEEDS)]
     number = len(kept)
     found = {"levels": number, "left_out": len(crossings) - number}
     if number < 2:
         return found | dict.fromkeys(("Q", "p", "I2", "tau"), float("nan"))
     log, weights, freedom = np.log(kept["x50"]), kept["se"] ** -2.0, number - 1
-    loose = max(
-        float(((1 - weights / weights.sum()) ** 2 / kept["df"]).sum()), 1e-12
-    )  # 0 where errors are known exactly
+    loose = float(((1 - weights / weights.sum()) ** 2 / kept["df"]).sum())
     q = float((weights * (log - np.average(log, weights=weights)) ** 2).sum())
-    q /= 1 + 2 * (number - 2) / (number**2 - 1) * loose
-    spread = max(0.0, q - freedom) / (weights.sum() - (weights**2).sum() / weights.sum())
+    scale = freedom * (1 + 2 * (number - 2) / (number**2 - 1) * loose)  # Q over it has an F distribution
+    others = (number**2 - 1) / (
+        3 * max(loose, 1e-12)
+    )  # its second degrees of freedom; loose is 0 where errors are known exactly
+    by_chance = scale * others / (others - 2) if others > 2 else float("inf")
+    beyond = max(0.0, q - by_chance)
     return found | {
         "Q": q,
-        "p": float(f.sf(q / freedom, freedom, (number**2 - 1) / (3 * loose))),
-        "I2": max(0.0, q - freedom) / q if q else 0.0,
-        "tau": float(spread) ** 0.5,
+        "p": float(f.sf(q / scale, freedom, others)),
+        "I2": beyond / q if q else 0.0,
+        "tau": (beyond / float(weights.sum() - (weights**2).sum() / weights.sum())) ** 0.5,
     }
 
 
@@ -62,15 +65,15 @@ def refuted(crossings: pd.DataFrame) -> tuple[bool | None, str]:
     Args:
         crossings: as `level_thresholds.crossings` gives them, all levels at the same RL seeds.
 
-    >>> refuted(pd.DataFrame({"x50": [0.1, 0.4], "se": [0.1, 0.1], "df": [9.0, 9.0]}))
-    (True, "Cochran's Q over 2 levels with Welch's correction, p below 0.001, 99% of the spread is not chance")
+    >>> refuted(pd.DataFrame({"x50": [0.1, 0.4], "se": [0.1, 0.1], "df": [9.0, 9.0], "seeds": 4}))
+    (True, "Cochran's Q over 2 levels, p below 0.001 by Welch's test, 99% of the spread is not chance")
     """
     between = heterogeneity(crossings)
     if between["levels"] < 2:
         return None, ""
-    left = f" ({between['left_out']} without a standard error left out)" if between["left_out"] else ""
+    left = f" ({between['left_out']} that cannot be weighed left out)" if between["left_out"] else ""
     p = "below 0.001" if between["p"] < 0.001 else f"{between['p']:.3f}"
-    said = f"Cochran's Q over {between['levels']} levels{left} with Welch's correction, p {p}, {between['I2']:.0%} of the spread is not chance"
+    said = f"Cochran's Q over {between['levels']} levels{left}, p {p} by Welch's test, {between['I2']:.0%} of the spread is not chance"
     return between["p"] < SURE, said
 
 

@@ -150,7 +150,8 @@ def beyond_greedy(table: pd.DataFrame) -> pd.DataFrame:
     in sampled accuracy. Testable is where standard RL ends at least 0.10 above greedy.
     """
     gain = table["gain_beyond"]
-    return table.assign(gain=gain, taken=table["taken_beyond"], testable=gain >= SMALLEST_GAIN)
+    counted = table.drop(columns=["seeds", "shares"], errors="ignore")  # of the other gain
+    return counted.assign(gain=gain, taken=table["taken_beyond"], testable=gain >= SMALLEST_GAIN)
 
 
 def _dial(model: str) -> dict:

@@ -18,6 +18,7 @@ Stein, Annals of Statistics 9 (1981) 586; Satterthwaite, Biometrics 2 (1946) 110
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -95,14 +96,15 @@ def standard_error(cells: pd.DataFrame, measure: str, found: Crossing) -> Error:
 def ratio(cells: pd.DataFrame, others: pd.DataFrame, measure: str) -> Interval:
     """x50 of testable cells of one level as a multiple of another's, both at their common RL seeds.
 
-    NaN where there is no common seed, or an x50 is not finite and above 0.
+    Where an x50 was not reached, or is not above 0, the value is NaN and the interval that of the two levels' ends as far as they were
+    measured (`Crossing.known`): a range that was not measured decides nothing. All NaN where there is no common seed.
     """
     one, two = at_common_seeds(cells, others)
     if min(each[measure].nunique() for each in (one, two)) < 2:
         return (float("nan"),) * 3
     found, other = estimate(one, measure), estimate(two, measure)
     if not (0 < found.x50 < np.inf and 0 < other.x50 < np.inf):
-        return (float("nan"),) * 3
+        return float("nan"), *_of_ends(_known(one, measure, found), _known(two, measure, other))
     pairs = zip(_without(one, measure, found), _without(two, measure, other), strict=True)
     shared = [error for pair in pairs for error in _of_difference(*pair)]
     value, ends = np.log(found.x50 / other.x50), []
@@ -110,6 +112,17 @@ def ratio(cells: pd.DataFrame, others: pd.DataFrame, measure: str) -> Interval:
         width = _half_width([_profile(found, side), _profile(other, -side), *shared])
         ends.append(float(np.exp(value + side * width)))
     return float(np.exp(value)), *ends
+
+
+def _known(cells: pd.DataFrame, measure: str, found: Crossing) -> tuple[float, float]:
+    _, low, high = interval(cells, measure, found)
+    return replace(found, low=low, high=high).known()
+
+
+def _of_ends(one: tuple[float, float], two: tuple[float, float]) -> tuple[float, float]:
+    """The smallest and the largest ratio of two values that lie within these ends; 0 and infinite where they leave it open."""
+    (low, high), (least, most) = (np.maximum(each, 0.0) for each in (one, two))
+    return float(low / most) if 0 < most < np.inf else 0.0, float(high / least) if 0 < least < np.inf else float("inf")
 
 
 def at_common_seeds(cells: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -133,14 +146,17 @@ def _open_interval(cells: pd.DataFrame, measure: str, found: Crossing) -> tuple[
     errors = [_jackknife(_logs(each, found)) for each in fewer]
     if not sum(variance for variance, _ in errors):
         return found.low, found.high
-    end = float(known * np.exp((-1 if above else 1) * _half_width(errors)))
-    return (end, found.high) if above else (found.low, end)
+    width = _half_width(errors)
+    if width == np.inf:  # one seed
+        return -np.inf, np.inf
+    return (float(known * np.exp(-width)), found.high) if above else (found.low, float(known * np.exp(width)))
 
 
 def _moved_end(found: Crossing, side: int, errors: Sequence[Error]) -> float:
     if not np.isfinite(errors[0][0]):
         return found.low if side < 0 else found.high
-    return float(found.x50 * np.exp(side * _half_width(errors)))
+    width = _half_width(errors)
+    return float(found.x50 * np.exp(side * width)) if width < np.inf else side * np.inf
 
 
 def _half_width(errors: Sequence[Error]) -> float:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from mtalign.claims.level_errors import (
     LEAST_SEEDS,
-    at_common_seeds,
     at_seeds,
     estimate,
     interval,
@@ -25,11 +23,10 @@ def crossings(table: pd.DataFrame, measure: str = MEASURE, reference: str = CENT
 
     Returns:
         Columns level, cells, untestable, gain (of standard RL, its mean), runs; x50, low, high (`level_errors.interval`), `se` (of
-        ln x50) and `df` (`level_errors.standard_error`), `top` (`mixed_logit.Crossing`); `seeds`, how many RL seeds the level and the
-        reference have in common; x50, low and high of the reference at these, with `reference_` before their names;
+        ln x50) and `df` (`level_errors.standard_error`), `top` (`mixed_logit.Crossing`); `seeds`, how many RL seeds the level has, in
+        common with the reference where there is one; x50, low and high of the reference at these, with `reference_` before their names;
         `ratio`, the level's x50 as a multiple of the reference's at these seeds, with its interval (`level_errors.ratio`); and
-        `apart`: whether that interval, of `LEAST_SEEDS` seeds at least, leaves out 1 (where x50 of one was not reached,
-        whether the two intervals do not meet). The reference has no ratio to itself.
+        `apart`: whether that interval, of `LEAST_SEEDS` seeds at least, leaves out 1. The reference has no ratio to itself.
     """
     rows, its = [], _testable(table[table["level"] == reference])
     for level, these in table.groupby("level", sort=False):
@@ -55,6 +52,7 @@ def _crossing(cells: pd.DataFrame, measure: str) -> dict:
         "untestable": len(cells) - len(kept),
         "gain": kept["gain"].mean(),
         "runs": int(kept["runs"].sum()),
+        "seeds": len(seeds_of(kept)),
     }
     if kept[measure].nunique() < 2:
         return row
@@ -64,8 +62,9 @@ def _crossing(cells: pd.DataFrame, measure: str) -> dict:
 
 
 def _reference(cells: pd.DataFrame, reference: pd.DataFrame, measure: str) -> dict:
-    """x50 of the reference at the RL seeds of a level, whether that level's own can be tested or not."""
-    common = sorted(set(seeds_of(cells)) & set(seeds_of(reference)))
+    """x50 of the reference at the RL seeds of a level's testable cells, or of all its cells where none can be tested."""
+    kept = _testable(cells)
+    common = sorted(set(seeds_of(cells if kept.empty else kept)) & set(seeds_of(reference)))
     same = at_seeds(reference, common)
     if same[measure].nunique() < 2:
         return {"seeds": len(common)}
@@ -75,11 +74,6 @@ def _reference(cells: pd.DataFrame, reference: pd.DataFrame, measure: str) -> di
 
 def _ratio(cells: pd.DataFrame, reference: pd.DataFrame, measure: str) -> dict:
     """The ratio to the reference, and whether the two are apart, at their common RL seeds."""
-    one, two = at_common_seeds(cells, reference)
-    if min(each[measure].nunique() for each in (one, two)) < 2:
-        return {}
-    by, enough = ratio(one, two, measure), len(seeds_of(one)) >= LEAST_SEEDS
-    if np.isnan(by[0]):
-        (_, low, high), (_, lowest, highest) = (interval(each, measure, estimate(each, measure)) for each in (one, two))
-        return {"apart": enough and (low > highest or high < lowest)}
+    by = ratio(cells, reference, measure)
+    enough = len(set(seeds_of(cells)) & set(seeds_of(reference))) >= LEAST_SEEDS
     return dict(zip(RATIO, by, strict=True)) | {"apart": enough and (by[1] > 1 or by[2] < 1)}

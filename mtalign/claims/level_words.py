@@ -72,9 +72,9 @@ def _beside_the_centre(row) -> str:
     else:
         said += f"; the centre's is {ends(row.reference_x50, row.reference_low, row.reference_high)}"
     if row.apart:
-        above = row.ratio > 1 if known else row.low > row.reference_high
-        return f"{said}: {'above' if above else 'below'} it"
-    few = f", for which {row.seeds} RL seed{'s' * (row.seeds != 1)} are too few" if row.seeds < LEAST_SEEDS else ""
+        return f"{said}: {'above' if row.ratio_low > 1 else 'below'} it"
+    seeds = "1 RL seed is" if row.seeds == 1 else f"{row.seeds} RL seeds are"
+    few = f", for which {seeds} too few" if row.seeds < LEAST_SEEDS else ""
     return f"{said}: not told apart{few}"
 
 

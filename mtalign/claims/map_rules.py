@@ -29,8 +29,7 @@ def higher(found: pd.DataFrame, level: str) -> bool | None:
     """Whether a level's x50 is above that of the reference of the table: decided where `apart` says so."""
     if level not in found.index or not found.loc[level, "apart"]:
         return None
-    at = found.loc[level]
-    return bool(at["ratio"] > 1 if pd.notna(at["ratio"]) else at["low"] > at["reference_high"])
+    return bool(found.loc[level, "ratio_low"] > 1)
 
 
 def lower(found: pd.DataFrame, level: str) -> bool | None:
@@ -42,24 +41,10 @@ def unmoved(found: pd.DataFrame, level: str, factor: float = 1.5) -> bool | None
     """Whether a level's x50 is the centre's within a factor: right where the interval of their ratio is, wrong where it is wholly outside."""
     if level not in found.index or not found.loc[level, "seeds"] >= LEAST_SEEDS:
         return None
-    at = found.loc[level]
-    if pd.isna(at["ratio"]):
-        return unmoved_beyond(at, factor)
-    if 1 / factor <= at["ratio_low"] and at["ratio_high"] <= factor:
+    low, high = found.loc[level, ["ratio_low", "ratio_high"]].astype(float)
+    if 1 / factor <= low and high <= factor:
         return True
-    return False if at["ratio_high"] < 1 / factor or at["ratio_low"] > factor else None
-
-
-def unmoved_beyond(at: pd.Series, factor: float) -> bool | None:
-    """The same where an x50 was not reached, and there is no ratio: wrong where the level's lies beyond the factor of the centre's interval."""
-    ends = at[["low", "high", "reference_low", "reference_high"]].astype(float)
-    if ends.isna().any():
-        return None
-    return (
-        False
-        if ends["low"] > factor * ends["reference_high"] or ends["high"] < ends["reference_low"] / factor
-        else None
-    )
+    return False if high < 1 / factor or low > factor else None
 
 
 def standard_gains(table: pd.DataFrame) -> bool | None:

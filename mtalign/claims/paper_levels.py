@@ -39,14 +39,14 @@ def share_a_threshold(crossings: pd.DataFrame) -> Found:
     Args:
         crossings: as `level_thresholds.crossings` gives them, all levels at the same RL seeds.
 
-    >>> ends = {"low": [0.09, 0.38], "x50": [0.1, 0.4], "high": [0.11, 0.42], "se": [0.1, 0.1], "df": [9.0, 9.0]}
+    >>> ends = {"low": [0.09, 0.38], "x50": [0.1, 0.4], "high": [0.11, 0.42], "se": [0.1, 0.1], "df": [9.0, 9.0], "seeds": 4}
     >>> found = share_a_threshold(pd.DataFrame({"level": ["centre", "agree=0.6"], **ends}))
     >>> found.outcome, found.because[:83]
     ('fails', 'levels of equal alignment behave otherwise: they do not take off at one threshold o')
     """
     apart, numbers = refuted(crossings)
     if apart is None:
-        return Found("not tested here", {}, "fewer than two levels of the map have a threshold with a standard error")
+        return Found("not tested here", {}, "fewer than two levels of the map have a threshold that can be weighed")
     said = (
         "levels of equal alignment behave otherwise: they do not take off at one threshold on pass@4"
         if apart

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mtalign.claims.dose_words import ends
+from mtalign.claims.level_errors import LEAST_SEEDS
 from mtalign.claims.level_words import called, times
 from mtalign.claims.predictions import Judged, Outcomes
 
@@ -21,10 +22,10 @@ def of_the_map(table: pd.DataFrame, crossings: pd.DataFrame | None = None) -> Ou
 
 def one_threshold(crossings: pd.DataFrame, reference: str = "centre") -> list[Judged]:
     """That a level has the centre's x50 on pass@4, as it must where pass@4 is the factor."""
-    rule = "refuted where the interval of its ratio to the centre's at the same RL seeds leaves out 1; else confirmed where that interval lies within a factor of 1.5 (ratio and factor: written after the run)"
+    rule = "refuted where the interval of its ratio to the centre's at the same RL seeds leaves out 1; else confirmed where that interval lies within a factor of 1.5; both of three RL seeds at least (ratio, factor and seeds: written after the run)"
     found = []
     for row in crossings[crossings["level"] != reference].itertuples():
-        within = row.ratio_low >= 1 / 1.5 and row.ratio_high <= 1.5
+        within = row.ratio_low >= 1 / 1.5 and row.ratio_high <= 1.5 and row.seeds >= LEAST_SEEDS
         outcome = "refuted" if row.apart else "confirmed" if within else "undecided"
         because = f"x50 is {ends(row.x50, row.low, row.high)}, the centre's {ends(row.reference_x50, row.reference_low, row.reference_high)}"
         if row.ratio == row.ratio:

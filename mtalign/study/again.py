@@ -21,8 +21,9 @@ class Again:
 
     Args:
         run_id: of the run.
-        outcome: `equal` bit for bit, `differs`, `missing` where there is no record, or `failed` to be computed here.
-        problem: why the record is not confirmed; empty where it is equal, or missing, which `verify.wrong_records` says.
+        outcome: `equal` bit for bit (of a run that diverged: it diverges again), `differs`, `missing` where there is no record,
+            or `failed` to be computed here.
+        problem: why the record is not confirmed; empty where it is equal.
         recorded, computed: final accuracy in [0, 1] in the record and here; NaN where there is none.
     """
 
@@ -41,10 +42,11 @@ def compute_again(runs: list[Run], records: Records) -> list[Again]:
 def _again(run: Run, records: Records) -> Again:
     from mtalign.runs.execute import execute
 
+    record = None
     try:
         record = records.read(run)
         if not record:
-            return Again(run.run_id, "missing")
+            return Again(run.run_id, "missing", "there is no record to compare with")
         named = {"run_id": run.run_id, "config": record["config"]}
         computed = named | execute(run, records, fast=record.get("fast", False))
         one, other = (checksum({key: value for key, value in r.items() if key not in OURS}) for r in (record, computed))
@@ -52,6 +54,8 @@ def _again(run: Run, records: Records) -> Again:
             return Again(run.run_id)
         levels = [float(accuracies([r]).mean()) for r in (record, computed)]
     except Exception as error:  # whatever it is, the record was not confirmed
+        if record and record["status"] == "failed" and record["reason"].startswith(type(error).__name__):
+            return Again(run.run_id)
         return Again(run.run_id, "failed", in_one_line(error))
     problem = f"gives another result on this machine: accuracy {levels[1]:.3f}, recorded {levels[0]:.3f}"
     return Again(run.run_id, "differs", problem, *levels)
@@ -81,7 +85,7 @@ def in_words(found: list[Again]) -> str:
     said = f"of {len(found)} records computed again {counts}"
     gaps = np.array([each.computed - each.recorded for each in found if each.outcome == "differs"])
     if len(gaps) < 2:
-        return said
+        return said + "".join(f", its final accuracy by {gap:+.3f}" for gap in gaps)
     size = np.abs(gaps)
     return (
         f"{said}; of those that differ {int((size == 0).sum())} have the same final accuracy, it differs by {np.median(size):.3f} in the "

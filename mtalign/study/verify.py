@@ -55,7 +55,7 @@ def verify(out: Path, recompute: int = 0) -> tuple[list[str], bool]:
     if recompute:
         chosen = _drawn(grid.runs, recompute)
         results = compute_again(chosen, records)
-        unconfirmed = {f"{each.run_id} again": each.problem for each in results if each.problem}
+        unconfirmed = {f"{each.run_id} again": each.problem for each in results if each.outcome != "equal"}
         parts["recomputed"] = (len(chosen), unconfirmed)
         books = _drawn(pages(grid), recompute)
         parts["executed"] = (len(books), _whatever_it_holds(wrong_outputs, books, records.evidence(grid.runs), out))

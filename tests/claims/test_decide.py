@@ -148,8 +148,10 @@ def test_an_interval_that_knows_shared_seeds_is_wider_and_judges_nothing():
     )
     known, shared = decide.thresholds(found).iloc[0], decide.thresholds_of_shared_seeds(found).iloc[0]
     assert shared["x50"] == known["x50"] and shared["seeds"] == 3
-    assert shared["low"] <= known["low"] and shared["high"] >= known["high"]
+    assert shared["low"] < known["low"] and shared["high"] > known["high"]
     assert decide.thresholds_of_shared_seeds(found[found["arm"] == "none"]).empty
+    counted = decide.beyond_greedy(found.assign(gain_beyond=0.2, taken_beyond=1))
+    assert not {"seeds", "shares"} & set(counted.columns)  # they are of the other gain
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtalign.claims.level_errors import LEAST_SEEDS, estimate, interval, ratio, standard_error
+from mtalign.claims import level_errors, level_words, map_rules
+from mtalign.claims.level_errors import LEAST_SEEDS, at_seeds, estimate, interval, ratio, standard_error
 from mtalign.claims.level_thresholds import crossings
 
 X50, SEEDS = 0.1, 4
@@ -80,7 +81,9 @@ def test_two_seeds_cannot_say_that_levels_differ_and_one_gives_no_interval():
 
     assert apart(4) and not apart(2)
     alone = level(rng, np.zeros(1))
-    assert interval(alone, "x", estimate(alone, "x"))[1:] == (0.0, np.inf)
+    assert interval(alone, "x", estimate(alone, "x"))[1:] == (-np.inf, np.inf)
+    never = alone.assign(taken=0, shares=[[0.0]] * len(alone))
+    assert interval(never, "x", estimate(never, "x")) == (np.inf, -np.inf, np.inf)
 
 
 def test_alignment_that_is_measured_on_other_prompts_widens_the_interval():
@@ -93,10 +96,12 @@ def test_alignment_that_is_measured_on_other_prompts_widens_the_interval():
 
 def test_levels_with_other_seeds_are_compared_at_those_they_share():
     rng = np.random.default_rng(5)
-    seeds = np.array([0.6, -0.6, 0.1, -0.1, 0.0, 0.0])
+    seeds = np.array([1.0, 0.9, 0.1, -0.1, -1.0, -0.9])  # those that are not shared move x50 apart
     one, two = level(rng, seeds[:4]), level(rng, seeds[2:], name="other")
     two["seeds"] = [[2, 3, 4, 5]] * len(two)
     found = crossings(pd.concat([one, two]), "x").set_index("level")
+    assert ratio(two, one, "x") == ratio(at_seeds(two, [2, 3]), at_seeds(one, [2, 3]), "x")
+    assert 0.6 < ratio(two, one, "x")[0] < 1.6 and found.loc["other", "x50"] < 0.6 * found.loc["centre", "x50"]
     assert found.loc["other", "seeds"] == 2 < LEAST_SEEDS and not found.loc["other", "apart"]
     alone = level(rng, seeds[:2], name="other").assign(seeds=[[8, 9]] * 18)
     assert np.isnan(ratio(alone, one, "x")[0])
@@ -119,6 +124,10 @@ def test_the_end_of_a_threshold_that_was_not_reached_knows_what_seeds_do_to_it()
     assert profile.x50 == np.inf and 0 < profile.low < np.inf
     x50, low, high = interval(cells, "x", profile)
     assert x50 == high == np.inf and 0 < low < profile.low
+    always = level(rng, np.array([2.0, -1.5, -1.5, -1.5]), 0.03)
+    profile = estimate(always, "x")
+    assert profile.x50 == -np.inf and profile.high < np.inf
+    assert interval(always, "x", profile)[2] > profile.high
     never = cells.assign(taken=0, shares=[[0.0] * SEEDS] * len(cells))
     found = estimate(never, "x")
     assert interval(never, "x", found) == (np.inf, found.low, np.inf)  # leaving out seeds changes nothing
@@ -142,3 +151,47 @@ def test_what_is_left_out_is_fitted_once():
     before = mixed_logit._moved.cache_info().misses
     crossings(table, "x")
     assert mixed_logit._moved.cache_info().misses == before
+
+
+def test_a_range_that_was_not_measured_tells_nothing_apart():
+    rng = np.random.default_rng(10)
+    centre = level(rng, np.zeros(SEEDS), 0.15)
+    low = level(rng, np.zeros(SEEDS), name="other")
+    low = low[low["x"] <= 0.08].assign(
+        taken=0, shares=[[0.0] * SEEDS] * 9
+    )  # no run takes off, as none would at the centre
+    found = crossings(pd.concat([centre, low]), "x").set_index("level").loc["other"]
+    assert found["x50"] == np.inf and not found["apart"] and found["ratio_low"] < 1
+    high = level(rng, np.zeros(SEEDS), name="other").assign(taken=0, shares=[[0.0] * SEEDS] * 18)
+    found = crossings(pd.concat([centre, high]), "x").set_index("level").loc["other"]
+    assert found["apart"] and found["ratio_low"] > 1 and np.isnan(found["ratio"])  # none takes off up to 0.3
+
+
+def test_a_level_is_told_apart_in_the_direction_of_its_common_seeds():
+    rng = np.random.default_rng(11)
+    centre = level(rng, np.zeros(4), 0.08)
+    other = level(
+        rng, np.array([9.0] * 4 + [-3.0] * 4), 0.08, "other"
+    )  # nowhere at seeds 0 to 3, everywhere at the others
+    found = crossings(pd.concat([centre, other]), "x").set_index("level")
+    assert found.loc["other", "apart"] and map_rules.higher(found, "other") is True
+    assert "above it" in " ".join(level_words.in_sentences(found.reset_index()))
+
+
+def test_seeds_of_cells_that_cannot_be_tested_do_not_count():
+    rng = np.random.default_rng(12)
+    other = at_seeds(level(rng, np.zeros(SEEDS), 0.25, "other"), [0, 1])
+    silent = level(rng, np.zeros(SEEDS), 0.25, "other").iloc[:1].assign(testable=False)
+    found = crossings(pd.concat([level(rng, np.zeros(SEEDS)), other, silent]), "x").set_index("level")
+    assert found.loc["other", "seeds"] == 2
+
+
+def test_both_profiles_enter_a_ratio_with_their_own_degrees_of_freedom():
+    rng = np.random.default_rng(13)
+    one, two = level(rng, np.zeros(SEEDS)), level(rng, np.zeros(SEEDS), 0.15)
+    few = two[two["model"].str.endswith("0")]  # a third of the base models
+    errors = [estimate(each, "x") for each in (few, one)]
+    freedom = [level_errors._profile(found, 1)[1] for found in errors]
+    assert freedom == [4, 16] and level_errors._half_width([(0.04, 4)]) > level_errors._half_width([(0.04, 16)])
+    _, low, high = ratio(few, one, "x")
+    assert high / low > ratio(two, one, "x")[2] / ratio(two, one, "x")[1]

@@ -48,7 +48,9 @@ def test_the_page_of_claims_and_the_index_of_a_map_say_the_same(cells, outcome):
 
 
 def test_one_level_with_an_interval_tests_nothing():
-    ends = pd.DataFrame({"level": ["a", "b"], "x50": [0.2, np.nan], "se": [0.3, np.nan], "df": [4.0, np.nan]})
+    ends = pd.DataFrame(
+        {"level": ["a", "b"], "x50": [0.2, np.nan], "se": [0.3, np.nan], "df": [4.0, np.nan], "seeds": 4}
+    )
     found = paper_levels.share_a_threshold(ends)
     assert found.outcome == "not tested here" and "fewer than two levels" in found.because
 

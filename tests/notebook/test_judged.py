@@ -141,7 +141,9 @@ def test_the_paper_is_refuted_by_a_level_whose_threshold_lies_apart_from_the_cen
     rows = [("centre", 0.2, 0.15, 0.25, False), ("agree=0.6", 0.7, 0.6, 0.8, True), ("group=4", 0.2, 0.16, 0.24, False)]
     table = pd.DataFrame([*rows, ("lr=0.0001", 0.2, 0.1, 0.4, False)], columns=["level", "x50", "low", "high", "apart"])
     table = table.assign(reference_x50=0.2, reference_low=0.15, reference_high=0.25)
-    table = table.assign(ratio=table["x50"] / 0.2, ratio_low=table["low"] / 0.2, ratio_high=table["high"] / 0.2)
+    table = table.assign(
+        seeds=4, ratio=table["x50"] / 0.2, ratio_low=table["low"] / 0.2, ratio_high=table["high"] / 0.2
+    )
     found = judged.of_the_map(pd.DataFrame(columns=["words", "outcome", "because"]), table)
     assert outcomes(found) == ["refuted", "confirmed", "undecided"]
     assert {each.source for each in found} == {judged.PAPER} and "0.70 [0.60, 0.80]" in found[0].because
