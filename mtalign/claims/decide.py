@@ -170,14 +170,15 @@ def threshold(
     table: pd.DataFrame, task: str, arm: str = ARM, measure: str = "alignment", level: float = 0.95
 ) -> Crossing:
     """x50 of an arm in a task, by the mixed logit, over its testable checkpoints; NaN where there is none."""
-    these = _tested(table, task, arm)
+    these = of_arm(table, task, arm)
     if these.empty:
         return Crossing(np.nan, np.nan, np.nan, runs=0, pairs=0, checkpoints=0)
     counts = (these[name].tolist() for name in (measure, "taken", "runs", "model"))
     return crossing(*counts, level=level)
 
 
-def _tested(table: pd.DataFrame, task: str, arm: str) -> pd.DataFrame:
+def of_arm(table: pd.DataFrame, task: str, arm: str = ARM) -> pd.DataFrame:
+    """The rows of an arm in a task whose checkpoint can be tested."""
     return table[(table["task"] == task) & (table["arm"] == arm) & table["testable"]]
 
 
@@ -207,7 +208,7 @@ def thresholds_of_shared_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for task in table["task"].unique():
-        these, found = _tested(table, task, ARM), threshold(table, task)
+        these, found = of_arm(table, task), threshold(table, task)
         if not these.empty:
             ends = level_errors.interval(these, "alignment", found)
             rows.append(

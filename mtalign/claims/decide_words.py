@@ -10,6 +10,7 @@ from mtalign.claims import decide
 from mtalign.claims.decide_part import FEWEST, Part
 from mtalign.claims.dose_words import taking_off
 from mtalign.claims.falsified import falsified as falsified_by
+from mtalign.claims.level_errors import LEAST_SEEDS, seeds_of
 
 SAID = {
     "transfers": "the micro study's threshold **transfers**",
@@ -39,7 +40,13 @@ def verdicts(table: pd.DataFrame, part: Part | None = None) -> list[str]:
     if part.checkpoints < FEWEST:  # the controls
         met = [name for name, holds in _rules(table, part).items() if holds]
         return [str(part), *(f"**The thesis is falsified**: {rule(name)}." for name in met)]
-    return [str(part), *(f"So far, {family(row.task)}: {so_far(row)}" for row in decide.thresholds(table).itertuples())]
+    return [str(part), *(f"So far, {family(task)}: {so_far(table, task)}" for task in table["task"].unique())]
+
+
+def thresholds(table: pd.DataFrame, part: Part | None = None) -> pd.DataFrame:
+    """The thresholds that are shown: the registered ones once they may be judged, before that with intervals that know shared seeds."""
+    judged = part is None or part.may_be_judged
+    return decide.thresholds(table) if judged else decide.thresholds_of_shared_seeds(table)
 
 
 def _judged(table: pd.DataFrame) -> list[str]:
@@ -80,17 +87,22 @@ def beyond(table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def so_far(row: Any) -> str:
-    """A row of `decide.thresholds` in a sentence without a verdict.
+def so_far(table: pd.DataFrame, task: str) -> str:
+    """What there is of a task before anything may be judged: how many votes took off, and a threshold from three RL seeds on.
 
-    >>> from types import SimpleNamespace
-    >>> so_far(SimpleNamespace(x50=0.2, low=0.15, high=0.3, registered=0.13, runs=15, checkpoints=5, least=0.1, most=0.8))
-    'half of the majority votes take off from an alignment of 0.20 [0.15, 0.30] on (15 runs of 5 checkpoints, aligned 0.10 to 0.80); registered is 0.13.'
+    Args:
+        table: as `decide.outcomes` gives it.
     """
-    if not row.runs:
-        return f"{taking_off(row)}."
-    rests = f"{row.runs} runs of {row.checkpoints} checkpoints, aligned {row.least:.2f} to {row.most:.2f}"
-    return f"{taking_off(row)} ({rests}); registered is {row.registered:.2f}."
+    these = decide.of_arm(table, task)
+    if these.empty:
+        return "no checkpoint could be tested."
+    seeds, taken, runs = len(seeds_of(these)), int(these["taken"].sum()), int(these["runs"].sum())
+    rests = f"{seeds} RL seed{'s' * (seeds != 1)} of {len(these)} checkpoint{'s' * (len(these) != 1)}, aligned {these['alignment'].min():.2f} to {these['alignment'].max():.2f}"
+    said = f"{taken} of {runs} majority votes took off ({rests})"
+    if seeds < LEAST_SEEDS:
+        return f"{said}; with fewer than {LEAST_SEEDS} RL seeds no threshold is given."
+    (row,) = decide.thresholds_of_shared_seeds(these).itertuples()
+    return f"{said}; {taking_off(row)}."
 
 
 def _family(row: Any) -> str:

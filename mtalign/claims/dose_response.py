@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.optimize import isotonic_regression
 from scipy.stats import rankdata, spearmanr
 
-from mtalign.claims import mixed_logit
+from mtalign.claims import level_errors
 from mtalign.claims.take_off import took_off
 from mtalign.claims.untrained import UNTRAINED, untrained
 from mtalign.claims.verdicts import BOOTSTRAP_SEED, LEAST_GAIN, LEAST_SIGNAL, THRESHOLD, generator, signal
@@ -63,8 +63,8 @@ def shares(runs: list[Run], records: Records) -> pd.DataFrame:
     Returns:
         Columns model, task, arm, the measures of the untrained model, `gain` (accuracy after - before), `recovered`
         (an `Estimate`), `value` (its value, cut to `SHOWN`) and `draws`, an array (DRAWS,), cut alike; `measured`, the
-        draws of the measures, name -> (DRAWS,); `took_off` of `runs` trained runs (0 for what is not trained), the share
-        of the best of them, `largest`, and their `updates`.
+        draws of the measures, name -> (DRAWS,); `took_off` of `runs` trained runs (0 for what is not trained), their `shares`
+        and `seeds`, the share of the best of them, `largest`, and their `updates`.
     """
     rows, weights = [], {}
     for (model, task), arms in grouped(runs, records).items():
@@ -90,6 +90,7 @@ def shares(runs: list[Run], records: Records) -> pd.DataFrame:
             row = {"arm": arm, "gain": after.mean() - base.mean(), "recovered": interval(value, draws)}
             row |= {"value": np.clip(value, *SHOWN), "draws": np.clip(draws, *SHOWN)}
             rows.append(about | row | _runs(after if arm in trained else after[:0], standard, base))
+            rows[-1]["seeds"] = [record["config"]["seed"] for record in arms[arm]] if arm in trained else []
             rows[-1]["updates"] = arms[arm][0]["config"]["max_steps"] if arm in trained else 0
     return pd.DataFrame(rows)
 
@@ -101,9 +102,10 @@ def _generator(*names: str) -> np.random.Generator:
 
 def _runs(after: np.ndarray, standard: np.ndarray, base: np.ndarray) -> dict[str, float]:
     if not len(after):
-        return {"took_off": 0, "runs": 0, "largest": float("nan")}
-    largest = recovered(after.mean(axis=1).max(), standard.mean(), base.mean())
-    return {"took_off": int(took_off(after, standard, base).sum()), "runs": len(after), "largest": float(largest)}
+        return {"took_off": 0, "runs": 0, "largest": float("nan"), "shares": []}
+    each = recovered(after.mean(axis=1), standard.mean(), base.mean())
+    found = {"took_off": int(took_off(after, standard, base).sum()), "runs": len(after)}
+    return found | {"largest": float(each.max()), "shares": each.tolist()}
 
 
 def crossing(x: np.ndarray, y: np.ndarray, threshold: float = THRESHOLD) -> float:
@@ -134,7 +136,8 @@ def flips(table: pd.DataFrame, measure: str = "chance-corrected pass@4") -> pd.D
 
     Returns:
         Columns arm, pairs; flip, low, high: where the mean share crosses one half, alignment resampled with its prompts;
-        x50, x50_low, x50_high: where half of the runs take off (`mixed_logit`), NaN for what is not trained; took_off of
+        x50, x50_low, x50_high: where half of the runs take off (`mixed_logit`; where it was reached, the interval knows that
+        pairs share RL seeds, `level_errors.interval`), NaN for what is not trained; took_off of
         `runs`; `largest`, the best share of a single run; `best`, the best mean share of a pair; `updates`; `before` and
         `after`, the measured alignments between which the flip lies. -inf means that it holds everywhere, inf nowhere.
     """
@@ -158,8 +161,13 @@ def flips(table: pd.DataFrame, measure: str = "chance-corrected pass@4") -> pd.D
 def _x50(these: pd.DataFrame, measure: str) -> dict[str, float]:
     if not these["runs"].sum():
         return dict.fromkeys(("x50", "x50_low", "x50_high"), float("nan"))
-    found = mixed_logit.crossing(*(these[c].tolist() for c in (measure, "took_off", "runs", "model")))
-    return {"x50": found.x50, "x50_low": found.low, "x50_high": found.high}
+    cells = these.assign(taken=these["took_off"])
+    found = level_errors.estimate(cells, measure)
+    reached = np.isfinite(
+        found.x50
+    )  # else the end is not shown, and would be found by as many profiles as there are seeds
+    ends = level_errors.interval(cells, measure, found) if reached else (found.x50, found.low, found.high)
+    return dict(zip(("x50", "x50_low", "x50_high"), ends, strict=True))
 
 
 def _drawn(these: pd.DataFrame, measure: str) -> np.ndarray:

@@ -33,7 +33,7 @@ def taking_off(row: Any) -> str:
     >>> taking_off(SimpleNamespace(x50=float("nan"), low=float("nan"), high=float("nan")))
     'no checkpoint could be tested'
     >>> taking_off(SimpleNamespace(x50=0.2, low=0.1, high=0.3, top=0.8))
-    'take-off is half way to its end, 0.80 of runs, from an alignment of 0.20 [0.10, 0.30] on'
+    'at most 0.80 of runs take off, half of that from an alignment of 0.20 [0.10, 0.30] on'
     """
     if row.x50 != row.x50:
         return "no checkpoint could be tested"
@@ -46,12 +46,12 @@ def taking_off(row: Any) -> str:
 
 
 def half_of(top: float) -> str:
-    """What is half way, where clearly fewer than all runs take off however strong alignment is; else nothing.
+    """What is half way up, where clearly fewer than all runs take off however strong alignment is; else nothing.
 
     >>> half_of(0.8), half_of(0.99)
-    ('take-off is half way to its end, 0.80 of runs, ', '')
+    ('at most 0.80 of runs take off, half of that ', '')
     """
-    return f"take-off is half way to its end, {top:.2f} of runs, " if top < NEARLY_ALL else ""
+    return f"at most {top:.2f} of runs take off, half of that " if top < NEARLY_ALL else ""
 
 
 def where(value: float, low: float, high: float, measured: str = "") -> str:

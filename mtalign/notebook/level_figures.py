@@ -102,7 +102,7 @@ def thresholds(crossings: pd.DataFrame, cells: pd.DataFrame, measure: str) -> Fi
                 axis.plot(edge, place, marker, color=colour)
     axis.set_yticks(range(len(table)), [textwrap.fill(called(level), 20) for level in table["level"]], fontsize=9)
     axis.set(xlabel=f"alignment ({measure})", xlim=(0, None))
-    figure.suptitle("x50: the alignment at which take-off is half way to its end", fontsize=11)
+    figure.suptitle("x50: the alignment at which take-off is half way up", fontsize=11)
     looks = [("C0", "not told apart from the centre"), ("C3", "apart from the centre"), ("0.8", "alignments measured")]
     handles = [plt.Line2D([], [], color=colour, linewidth=3, label=words) for colour, words in looks]
     handles.append(plt.Rectangle((0, 0), 1, 1, color="0.5", alpha=0.2, label="the centre at the same RL seeds"))

@@ -63,7 +63,7 @@ def findings(
     found = flip_sentences(flips) if len(flips) else count_sentences(tested)
     if exceptions:
         found.append([("Exceptions", True), (f" on other tasks: {'; '.join(exceptions)}.", False)])
-    found += [standard_sentence(rows), against_the_paper(rows)]
+    found += [*undecided_sentences(flips, tested), standard_sentence(rows), against_the_paper(rows)]
     deciding = ""
     if len(flips):
         trained = flips[flips["arm"].isin([claim.arm for claim in CLAIMS.values()])]
@@ -137,6 +137,17 @@ def flip_sentences(flips: pd.DataFrame) -> list:
             ]
         )
     return said
+
+
+def undecided_sentences(flips: pd.DataFrame, tested: list) -> list:
+    """Of arms that recover less than half in the mean over tasks: of how many pairs, taken by themselves, that is undecided."""
+    hardly = [r.arm for r in flips.itertuples() if kind_of(r.flip, r.low, r.high) in ("nowhere", "hardly")]
+    said = []
+    for arm in hardly:
+        these = [row for row in tested if _arm(row.claim) == arm]
+        if number := sum(not stands(row) for row in these):
+            said.append(f"{number} of {len(these)} for {label(arm)}")
+    return [[("Pair by pair", True), (f" verdicts are undecided: {joined(said)}.", False)]] if said else []
 
 
 def _ways(ways: pd.DataFrame) -> list[str]:

@@ -31,7 +31,7 @@ class Dialled:
     part: Part
 
     def picture(self) -> Figure:
-        return transfer_figures.transfer(self.table, decide.thresholds(self.table), "task")
+        return transfer_figures.transfer(self.table, decide_words.thresholds(self.table, self.part), "task")
 
     def in_words(self) -> str:
         """The picture, for those who do not see it."""

@@ -20,7 +20,9 @@ def table(takes_off, tasks=("a", "b"), gain=0.4, shuffled=0.2):
                 base = {"model": f"{task} {dose} {seed}", "task": task, "dose": dose, "gain": gain}
                 base |= {"runs": 3, "options": True}
                 base |= {"alignment": alignment + seed / 1000, "testable": gain >= decide.SMALLEST_GAIN}
-                rows.append(base | {"arm": "majority_vote", "taken": takes_off(alignment), "after": 0.6})
+                taken = takes_off(alignment)
+                each = {"seeds": [0, 1, 2], "shares": [1.0] * int(taken) + [0.0] * (3 - int(taken))}
+                rows.append(base | {"arm": "majority_vote", "taken": taken, "after": 0.6} | each)
                 if dose == max(DOSES):
                     rows.append(base | {"arm": "shuffled_majority", "taken": 0, "after": shuffled})
     return pd.DataFrame(rows)

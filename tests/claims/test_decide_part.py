@@ -60,3 +60,12 @@ def test_controls_at_two_doses_judge_no_threshold_and_still_the_shuffled_majorit
     assert (rules == "falsifies the thesis").sum() == 2 and rules.filter(like="two tasks").item().startswith(
         "could not"
     )
+
+
+def test_few_seeds_give_no_threshold_and_no_confidence():
+    found = table(lambda alignment: 3, tasks=("a",)).assign(runs=1, taken=1)
+    found["seeds"], found["shares"] = [[0]] * len(found), [[1.0]] * len(found)
+    said = decide_words.so_far(found[found["arm"] == "majority_vote"], "a")
+    assert said.startswith("20 of 20 majority votes took off (1 RL seed of 20 checkpoints")
+    assert "no threshold is given" in said and "confidence" not in said
+    assert decide_words.so_far(found.assign(testable=False), "a") == "no checkpoint could be tested."

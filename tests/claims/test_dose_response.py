@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtalign.claims import mixed_logit
 from mtalign.claims.dose_response import crossing, flips, predictors, shares
 from mtalign.claims.untrained import gain_without_training
 from mtalign.config.run import Run
@@ -26,6 +27,7 @@ def table(rule, noise=0.02, seed=0):
                 "value": value,
             }
             row |= {"draws": value + noise * rng.standard_normal(200), "took_off": 5 * (value > 0.5), "runs": 5}
+            row |= {"seeds": list(range(5)), "shares": [value] * 5}
             measured = {name: np.full(200, row[name]) for name in ("chance-corrected pass@4", "greedy")}
             rows.append(row | {"measured": measured, "largest": value, "updates": 100})
     return pd.DataFrame(rows)
@@ -115,3 +117,19 @@ def test_what_the_untrained_model_gives_stands_beside_the_arms():
     ways = gain_without_training(list(store), store).set_index("way")
     assert ways.loc["greedy", "share"].value == pytest.approx(found.loc["greedy", "recovered"].value)
     assert np.isnan(flips(found.reset_index()).set_index("arm").loc["greedy", "x50"])
+
+
+def test_x50_knows_that_pairs_share_their_seeds():
+    rows = []
+    for alignment in np.linspace(0.02, 0.5, 12):
+        for model in "ab":
+            shares = [float(alignment > at) for at in (0.1, 0.1, 0.2, 0.3, 0.3)]  # a seed moves all pairs alike
+            row = {"model": f"{model} {alignment}", "task": "t", "arm": "arm", "chance-corrected pass@4": alignment}
+            row |= {"took_off": int(sum(shares)), "runs": 5, "seeds": list(range(5)), "shares": shares, "largest": 1.0}
+            row |= {"value": np.mean(shares), "draws": np.full(50, np.mean(shares)), "updates": 100}
+            rows.append(row | {"measured": {"chance-corrected pass@4": np.full(50, alignment)}})
+    found = flips(pd.DataFrame(rows)).iloc[0]
+    alone = mixed_logit.crossing(
+        *([row[c] for row in rows] for c in ("chance-corrected pass@4", "took_off", "runs", "model"))
+    )
+    assert found["x50"] == alone.x50 and found["x50_low"] < alone.low and found["x50_high"] > alone.high

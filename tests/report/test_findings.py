@@ -7,7 +7,15 @@ import pytest
 
 from mtalign.notebook.palette import LABELS, style
 from mtalign.report.advice import advice
-from mtalign.report.findings import against_the_paper, count_sentences, flip_sentences, in_words, kind_of, seeds_for
+from mtalign.report.findings import (
+    against_the_paper,
+    count_sentences,
+    flip_sentences,
+    in_words,
+    kind_of,
+    seeds_for,
+    undecided_sentences,
+)
 from mtalign.report.matrix import strip
 from mtalign.report.predictions import of_the_paper
 from mtalign.report.words import WORDS, pale, said, stands
@@ -128,6 +136,15 @@ def test_a_verdict_that_holm_does_not_confirm_is_paler_and_counts_as_undecided()
         and "0.90 [0.80, 1.00], 5 seeds" in found.text
         and "alignment 0.40; 4 of 5 runs took off" in found.text
     )
+
+
+def test_an_arm_that_fails_in_the_mean_says_in_how_many_pairs_that_is_undecided():
+    rows = [row(model=f"m{n}", claim="one_example", verdict="inconclusive", raw="fails") for n in range(3)]
+    decided = [row(model="m9", claim="one_example", verdict="fails"), row(verdict="inconclusive", raw="holds")]
+    assert text(undecided_sentences(FLIPS, rows + decided)) == [
+        "Pair by pair verdicts are undecided: 3 of 4 for one example."
+    ]
+    assert undecided_sentences(FLIPS, decided) == undecided_sentences(pd.DataFrame(), rows) == []
 
 
 def test_where_standard_rl_fails_a_cell_says_not_applicable_and_shows_no_share():
